@@ -1,0 +1,68 @@
+/* vxt_base.h: what every other file of the core builds on: export mark, status codes, limits.
+ *
+ * The core is plain C11: no Python.h, no stdio, no malloc, no globals that change. Callers own all memory.
+ */
+#ifndef VXT_BASE_H
+#define VXT_BASE_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Limits, all in one place. A capture that exceeds one is refused or counted, never followed. */
+enum {
+    VXT_MAX_CAPLEN = 4 << 20,     /* bytes of one frame: BIG TCP reaches 512 KiB, a damaged length 4 GiB */
+    VXT_MAX_BLOCK = 16 << 20,     /* bytes of a pcapng block that must be held whole (not of a skipped one) */
+    VXT_MAX_VLANS = 32,           /* VLAN tags in a row */
+    VXT_MAX_EXTENSIONS = 16,      /* IPv6 extension headers in a row */
+    VXT_MAX_PORTS = 32,           /* UDP ports that are taken for VXLAN */
+    VXT_MAX_INTERFACES = 1 << 16, /* pcapng interfaces remembered at a time */
+    VXT_MAX_TUNNELS = 4096,       /* (VNI, tunnel endpoints, source) told apart */
+    VXT_MAX_COUNTERS = 64,        /* keys of a small table of counts: ports, SLL2 interfaces */
+};
+
+/* Every status there is: X(NAME, family, slug, meaning).
+ *
+ * FRAME: the outcome of one frame. It is data: it goes into the record's `status` column and the report's counts (under
+ *        the slug), and never stops a scan. OK comes first.
+ * STEP:  what a call over a buffer wants next.
+ * FAULT: the file cannot be read on from here. FORMAT, TRUNCATED and UNSUPPORTED name the Python exception.
+ */
+#define VXT_STATUS(X)                                                                                                  \
+    X(OK, FRAME, decapsulated, "a tunnel header was found and its inner frame is the row's")                           \
+    X(NOT_IP, FRAME, not_ip, "the link layer carries no IP: ARP, LLDP, LLC, ...")                                      \
+    X(NOT_UDP, FRAME, not_udp, "IP without UDP: TCP, ICMP (whatever it quotes), ...")                                  \
+    X(OTHER_PORT, FRAME, other_port, "UDP to a port that is not taken for a tunnel's")                                 \
+    X(NO_VNI_FLAG, FRAME, no_vni_flag, "the port of a tunnel, but the VXLAN I flag is not set")                        \
+    X(TRUNCATED_OUTER, FRAME, truncated_outer, "the capture cut a header up to and including the tunnel's")            \
+    X(LINK_TYPE, FRAME, link_type, "a link layer that vxtap does not know")                                            \
+    X(NO_INTERFACE, FRAME, no_interface, "a pcapng frame of an interface that its section does not declare")           \
+    X(MALFORMED, FRAME, malformed, "an outer header contradicts itself or the lengths around it")                      \
+    X(FRAGMENT_LOST, FRAME, fragment_lost, "a later fragment of a UDP datagram: its tunnel header is elsewhere")       \
+    X(FILTERED, FRAME, filtered, "a tunnel, but its VNI was not asked for")                                            \
+    X(KEPT, FRAME, kept, "not decapsulated and written as it was (`keep_others`)")                                     \
+    X(MORE_INPUT, STEP, more_input, "the buffer ends within a record: call again with more bytes")                     \
+    X(MORE_OUTPUT, STEP, more_output, "the output is full: call again with room")                                      \
+    X(MORE_INTERFACES, STEP, more_interfaces, "the interface table is full: grow it and call again")                   \
+    X(EMPTY, TRUNCATED, empty, "the file is empty")                                                                    \
+    X(CUT_HEADER, TRUNCATED, cut_header, "the file ends within its own header")                                        \
+    X(NOT_CAPTURE, FORMAT, not_capture, "not a capture: it starts with no pcap or pcapng magic")                       \
+    X(BAD_VERSION, UNSUPPORTED, bad_version, "a version of the file format that nothing is known about")               \
+    X(BAD_RECORD, FORMAT, bad_record, "a record length beyond all captures")                                           \
+    X(BAD_BLOCK, FORMAT, bad_block, "a pcapng block whose lengths contradict each other")                              \
+    X(SHORT_BLOCK, FORMAT, short_block, "a pcapng block too short for its fixed fields")                               \
+    X(LONG_BLOCK, FORMAT, long_block, "a pcapng block longer than any reader takes")                                   \
+    X(BAD_MAGIC, FORMAT, bad_magic, "a pcapng section without a byte-order magic")
+
+typedef enum vxt_status {
+#define X(name, family, slug, text) VXT_##name,
+    VXT_STATUS(X)
+#undef X
+        VXT_STATUS_COUNT
+} vxt_status;
+
+enum { VXT_OUTCOMES = VXT_KEPT + 1 }; /* the FRAME statuses, from 0 */
+
+#endif

@@ -1,0 +1,49 @@
+/* vxt_bytes.h: loads and stores of integers at any address, by shifts.
+ *
+ * Compilers turn each into one instruction; casts would be undefined behaviour on odd addresses.
+ */
+#ifndef VXT_BYTES_H
+#define VXT_BYTES_H
+
+#include "vxt_base.h"
+
+static inline uint16_t vxt_be16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
+static inline uint16_t vxt_le16(const uint8_t *p) { return (uint16_t)(p[1] << 8 | p[0]); }
+static inline uint32_t vxt_be24(const uint8_t *p) { return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2]; }
+static inline uint32_t vxt_be32(const uint8_t *p) { return (uint32_t)p[0] << 24 | vxt_be24(p + 1); }
+
+static inline uint32_t vxt_le32(const uint8_t *p)
+{
+    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+
+static inline uint64_t vxt_be64(const uint8_t *p) { return (uint64_t)vxt_be32(p) << 32 | vxt_be32(p + 4); }
+static inline uint64_t vxt_le64(const uint8_t *p) { return (uint64_t)vxt_le32(p + 4) << 32 | vxt_le32(p); }
+
+/* Loads of files, whose byte order is known only when they are read. */
+static inline uint16_t vxt_load16(const uint8_t *p, bool big) { return big ? vxt_be16(p) : vxt_le16(p); }
+static inline uint32_t vxt_load32(const uint8_t *p, bool big) { return big ? vxt_be32(p) : vxt_le32(p); }
+static inline uint64_t vxt_load64(const uint8_t *p, bool big) { return big ? vxt_be64(p) : vxt_le64(p); }
+
+/* What vxtap writes is little-endian. */
+static inline void vxt_put_le16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+}
+
+static inline void vxt_put_le32(uint8_t *p, uint32_t v)
+{
+    vxt_put_le16(p, (uint16_t)v);
+    vxt_put_le16(p + 2, (uint16_t)(v >> 16));
+}
+
+/* IPv4 as an IPv6 address: ::ffff:a.b.c.d, RFC 4291 2.5.5.2. */
+static inline void vxt_put_mapped(uint8_t *p, const uint8_t *ipv4)
+{
+    memset(p, 0, 10);
+    p[10] = p[11] = 0xff;
+    memcpy(p + 12, ipv4, 4);
+}
+
+#endif

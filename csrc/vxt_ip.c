@@ -1,0 +1,138 @@
+#include "vxt_ip.h"
+
+#include "vxt_bytes.h"
+#include "vxt_link.h"
+
+enum { IPV4_LEN = 20, IPV6_LEN = 40, UNIT = 8 };
+
+/* A length field has been read, and says that `length` bytes follow here. A field of 0 is what segmentation offload and
+ * BIG TCP leave behind: the packet goes to the end of the frame. */
+static void apply_length(vxt_span *span, uint32_t field, uint32_t length, vxt_ip *ip)
+{
+    if (field == 0)
+        return;
+    ip->beyond = length > span->wire;
+    vxt_span_set(span, length);
+}
+
+static vxt_status parse_ipv4(vxt_span *span, vxt_ip *ip)
+{
+    const uint8_t *h = vxt_span_take(span, IPV4_LEN);
+    uint32_t header_len, total_len, fragment;
+
+    if (!h)
+        return vxt_span_why(*span, IPV4_LEN);
+    header_len = (h[0] & 0x0fu) * 4u;
+    if (h[0] >> 4 != 4 || header_len < IPV4_LEN)
+        return VXT_MALFORMED;
+    total_len = vxt_be16(h + 2);
+    fragment = vxt_be16(h + 6);
+    ip->version = 4;
+    ip->dscp = h[1] >> 2;
+    ip->id = vxt_be16(h + 4);
+    ip->fragment = (fragment & 0x3fff) != 0;
+    ip->later = (fragment & 0x1fff) != 0;
+    ip->ttl = h[8];
+    ip->proto = h[9];
+    ip->src = h + 12;
+    ip->dst = h + 16;
+    if (total_len != 0 && total_len < header_len)
+        return VXT_MALFORMED;
+    apply_length(span, total_len, total_len - IPV4_LEN, ip);
+    if (!vxt_span_take(span, header_len - IPV4_LEN))
+        return vxt_span_why(*span, header_len - IPV4_LEN);
+    return VXT_OK;
+}
+
+typedef enum extension { NONE, GENERIC, AUTH, FRAGMENT } extension;
+
+/* IANA's list of IPv6 extension header types, without ESP, behind which all is encrypted. */
+static extension extension_of(uint8_t proto)
+{
+    switch (proto) {
+    case 0:   /* hop-by-hop options */
+    case 43:  /* routing */
+    case 60:  /* destination options */
+    case 135: /* mobility */
+    case 139: /* HIP */
+    case 140: /* shim6 */
+        return GENERIC;
+    case 51: /* authentication: counts its length differently, RFC 4302 2.2 */
+        return AUTH;
+    case 44:
+        return FRAGMENT;
+    default:
+        return NONE;
+    }
+}
+
+/* Pass one extension header; ip->proto goes from its number to the next. */
+static vxt_status pass_extension(extension kind, vxt_span *span, vxt_ip *ip)
+{
+    const uint8_t *h = vxt_span_take(span, UNIT);
+    uint32_t rest;
+
+    if (!h)
+        return vxt_span_why(*span, UNIT);
+    if (kind == FRAGMENT) {
+        uint16_t fragment = vxt_be16(h + 2);
+        ip->id = vxt_be32(h + 4);
+        ip->fragment = (fragment & 0xfff9) != 0;
+        ip->later = (fragment & 0xfff8) != 0;
+        ip->proto = h[0];
+        return VXT_OK;
+    }
+    rest = (kind == AUTH ? (h[1] + 2u) * 4u : (h[1] + 1u) * 8u) - UNIT;
+    if (!vxt_span_take(span, rest))
+        return vxt_span_why(*span, rest);
+    ip->proto = h[0];
+    return VXT_OK;
+}
+
+static vxt_status parse_ipv6(vxt_span *span, vxt_ip *ip)
+{
+    const uint8_t *h = vxt_span_take(span, IPV6_LEN);
+    uint32_t payload_len;
+    extension kind;
+
+    if (!h)
+        return vxt_span_why(*span, IPV6_LEN);
+    if (h[0] >> 4 != 6)
+        return VXT_MALFORMED;
+    ip->version = 6;
+    ip->dscp = (uint8_t)((vxt_be16(h) >> 6) & 0x3f);
+    ip->proto = h[6];
+    ip->ttl = h[7];
+    ip->src = h + 8;
+    ip->dst = h + 24;
+    payload_len = vxt_be16(h + 4);
+    apply_length(span, payload_len, payload_len, ip);
+    for (int i = 0; (kind = extension_of(ip->proto)) != NONE; i++) {
+        vxt_status status = i < VXT_MAX_EXTENSIONS ? pass_extension(kind, span, ip) : VXT_MALFORMED;
+        if (status != VXT_OK)
+            return status;
+        if (ip->later) { /* what follows is the middle of something */
+            ip->hidden = extension_of(ip->proto) != NONE;
+            return VXT_OK;
+        }
+    }
+    return VXT_OK;
+}
+
+vxt_status vxt_ip_parse(uint16_t ethertype, vxt_span *span, vxt_ip *ip)
+{
+    *ip = (vxt_ip){0};
+    if (ethertype == VXT_ETHERTYPE_IPV4)
+        return parse_ipv4(span, ip);
+    if (ethertype == VXT_ETHERTYPE_IPV6)
+        return parse_ipv6(span, ip);
+    return VXT_NOT_IP;
+}
+
+void vxt_ip_address(uint8_t *column, const vxt_ip *ip, const uint8_t *address)
+{
+    if (ip->version == 6)
+        memcpy(column, address, 16);
+    else
+        vxt_put_mapped(column, address);
+}

@@ -1,0 +1,27 @@
+/* vxt_ip.h: IPv4 (RFC 791) and IPv6 with its extension headers (RFC 8200), outer and inner alike. */
+#ifndef VXT_IP_H
+#define VXT_IP_H
+
+#include "vxt_slice.h"
+
+enum { VXT_IP_ICMP = 1, VXT_IP_TCP = 6, VXT_IP_UDP = 17, VXT_IP_ICMPV6 = 58, VXT_IP_SCTP = 132 };
+enum { VXT_UDP_LEN = 8 };
+
+typedef struct vxt_ip {
+    const uint8_t *src, *dst; /* 4 or 16 bytes of the header; NULL where there is no sound header */
+    uint32_t id;              /* identification, of IPv6 that of the fragment header; 0 without one */
+    uint8_t version, proto, ttl, dscp;
+    bool fragment; /* more fragments, or an offset */
+    bool later;    /* an offset: no L4 header here */
+    bool hidden;   /* a later fragment of which an extension header, not the protocol, is known */
+    bool beyond;   /* its length reaches behind what the lengths around it promise */
+} vxt_ip;
+
+/* Pass the IP header that `ethertype` names. VXT_OK and `span` holds the payload, clipped and counted by the header's
+ * length; else NOT_IP, TRUNCATED_OUTER or MALFORMED, and `ip` holds what was reached. */
+vxt_status vxt_ip_parse(uint16_t ethertype, vxt_span *span, vxt_ip *ip);
+
+/* Write an address of `ip` into a column: IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2). */
+void vxt_ip_address(uint8_t *column, const vxt_ip *ip, const uint8_t *address);
+
+#endif

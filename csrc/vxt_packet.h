@@ -1,0 +1,118 @@
+/* vxt_packet.h: the record, one line a column. Struct, numpy dtype, projection and docs all come from this table. */
+#ifndef VXT_PACKET_H
+#define VXT_PACKET_H
+
+#include "vxt_base.h"
+
+enum { VXT_IPLEN = 16, VXT_MACLEN = 6 };
+#define VXT_NAT INT64_MIN /* numpy's 'not a time' */
+
+/* How far a frame must be parsed for a column to be right. The parser stops at the level that the caller needs. */
+typedef enum vxt_level {
+    VXT_LEVEL_FRAME, /* framing, outcome, where the inner frame lies, the tunnel's facts: always known */
+    VXT_LEVEL_ETH,   /* inner link layer */
+    VXT_LEVEL_IP,    /* inner network layer */
+    VXT_LEVEL_L4,    /* inner transport layer; also the flags, which every layer can set */
+    VXT_LEVEL_FLOW   /* the label over the inner 5-tuple: everything */
+} vxt_level;
+
+/* X(C type, count, name, numpy kind, level, unit, meaning); widest first, so that there is no padding within. */
+#define VXT_PACKET_FIELDS(X)                                                                                           \
+    X(int64_t, 1, ts, "M8[ns]", FRAME, "ns since 1970 UTC", "capture time; NaT where the file has none")               \
+    X(uint64_t, 1, frame, "u8", FRAME, "count", "number of the frame in its capture, from 1")                          \
+    X(uint64_t, 1, offset, "u8", FRAME, "bytes", "where the inner frame starts in the (decompressed) capture")         \
+    X(uint64_t, 1, flow, "u8", FLOW, "", "label of the inner 5-tuple, the same for both directions; 0 without IP")     \
+    X(uint32_t, 1, caplen, "u4", FRAME, "bytes", "inner frame: captured")                                              \
+    X(uint32_t, 1, wirelen, "u4", FRAME, "bytes", "inner frame: on the wire, by the outer lengths, without padding")   \
+    X(uint32_t, 1, source, "u4", FRAME, "", "which of the sources of a read, from 0")                                  \
+    X(uint32_t, 1, interface, "u4", FRAME, "", "SLL2 interface index, or number of the pcapng interface")              \
+    X(uint32_t, 1, flags, "u4", L4, "bits", "see Flag")                                                                \
+    X(uint32_t, 1, vni, "u4", FRAME, "24 bits", "VXLAN network identifier")                                            \
+    X(uint32_t, 1, ip_id, "u4", IP, "", "inner IPv4 identification, or that of an IPv6 fragment; 0 without one")       \
+    X(uint32_t, 1, tcp_seq, "u4", L4, "", "inner TCP sequence number")                                                 \
+    X(uint32_t, 1, tcp_ack, "u4", L4, "", "inner TCP acknowledgement number")                                          \
+    X(uint32_t, 1, payload_len, "u4", L4, "bytes", "inner L4 payload by the headers, even when cut")                   \
+    X(uint8_t, VXT_IPLEN, outer_src, "V16", FRAME, "network order", "tunnel source; IPv4 as ::ffff:a.b.c.d")           \
+    X(uint8_t, VXT_IPLEN, outer_dst, "V16", FRAME, "network order", "tunnel destination")                              \
+    X(uint8_t, VXT_IPLEN, src, "V16", IP, "network order", "inner source address; zero without IP")                    \
+    X(uint8_t, VXT_IPLEN, dst, "V16", IP, "network order", "inner destination address")                                \
+    X(uint8_t, VXT_MACLEN, eth_src, "V6", ETH, "network order", "inner source MAC")                                    \
+    X(uint8_t, VXT_MACLEN, eth_dst, "V6", ETH, "network order", "inner destination MAC")                               \
+    X(uint16_t, 1, gbp, "u2", FRAME, "", "group policy id; 0 unless the GBP flag is set")                              \
+    X(uint16_t, 1, outer_sport, "u2", FRAME, "", "outer UDP source port")                                              \
+    X(uint16_t, 1, outer_dport, "u2", FRAME, "", "outer UDP destination port")                                         \
+    X(uint16_t, 1, vlan, "u2", ETH, "", "id of the outermost inner VLAN tag (ask INNER_VLAN: a tag's id can be 0)")    \
+    X(uint16_t, 1, ethertype, "u2", ETH, "", "inner ethertype after VLAN tags; below 0x600 an 802.3 length")           \
+    X(uint16_t, 1, sport, "u2", L4, "", "inner source port of TCP, UDP, SCTP; ICMP type")                              \
+    X(uint16_t, 1, dport, "u2", L4, "", "inner destination port; ICMP code")                                           \
+    X(uint16_t, 1, tcp_flags, "u2", L4, "bits", "inner TCP flags, FIN 1 to CWR 0x80, NS 0x100")                        \
+    X(uint16_t, 1, tcp_window, "u2", L4, "", "inner TCP window, not scaled")                                           \
+    X(uint16_t, 1, payload, "u2", L4, "bytes", "where the L4 payload starts in the inner frame; 0 without one")        \
+    X(uint8_t, 1, tunnel, "u1", FRAME, "", "see Tunnel")                                                               \
+    X(uint8_t, 1, status, "u1", FRAME, "", "see Status; OK unless frames=\"all\"")                                     \
+    X(uint8_t, 1, proto, "u1", IP, "", "inner IP protocol after extension headers")                                    \
+    X(uint8_t, 1, ttl, "u1", IP, "", "inner TTL or hop limit")                                                         \
+    X(uint8_t, 1, dscp, "u1", IP, "", "inner differentiated services code point, 6 bits")
+
+/* The type of one column: a scalar, or an array of bytes. */
+#define VXT_FIELD_1(type, name) type name;
+#define VXT_FIELD_VXT_IPLEN(type, name) type name[VXT_IPLEN];
+#define VXT_FIELD_VXT_MACLEN(type, name) type name[VXT_MACLEN];
+
+typedef struct vxt_packet {
+#define X(type, count, name, kind, level, unit, text) VXT_FIELD_##count(type, name)
+    VXT_PACKET_FIELDS(X)
+#undef X
+} vxt_packet;
+
+static_assert(sizeof(vxt_packet) == 176, "the record is as small as its columns allow; change this on purpose only");
+
+/* Flags of a record: X(NAME, bit, meaning). */
+#define VXT_FLAGS(X)                                                                                                   \
+    X(TRUNCATED, 0, "the inner frame is longer than what is here: a snaplen, or the first fragment of a datagram")     \
+    X(MALFORMED_INNER, 1, "an inner header contradicts itself or the lengths around it")                               \
+    X(OUTER_VLAN, 2, "the outer frame has a VLAN tag")                                                                 \
+    X(INNER_VLAN, 3, "the inner frame has a VLAN tag")                                                                 \
+    X(INNER_FRAGMENT, 4, "the inner packet is a fragment")                                                             \
+    X(GBP, 5, "the G bit is set: `gbp` holds a group policy id")                                                       \
+    X(RESERVED_BITS, 6, "a reserved bit of the VXLAN header is set")                                                   \
+    X(OUTGOING, 7, "the collector itself sent the frame, by its link layer or pcapng flags")                           \
+    X(NO_TIME, 8, "the frame has no time, or one that 64 bits of nanoseconds do not hold")
+
+enum vxt_flag {
+#define X(name, bit, text) VXT_FLAG_##name = 1 << bit,
+    VXT_FLAGS(X)
+#undef X
+};
+
+/* Tunnels: X(NAME, value, meaning). */
+#define VXT_TUNNELS(X)                                                                                                 \
+    X(NONE, 0, "no tunnel")                                                                                            \
+    X(VXLAN, 1, "VXLAN, RFC 7348")
+
+enum vxt_tunnel {
+#define X(name, value, text) VXT_TUNNEL_##name = value,
+    VXT_TUNNELS(X)
+#undef X
+};
+
+/* A column, for those who build a dtype or copy some columns only. */
+typedef struct vxt_field {
+    const char *name, *kind, *unit, *text;
+    uint16_t offset, size;
+    vxt_level level;
+} vxt_field;
+
+/* A named value of any of the tables above, for those who build enums and docs. */
+typedef struct vxt_name {
+    const char *name, *family, *slug, *text;
+    uint32_t value;
+} vxt_name;
+
+/* Each table ends with a row whose name is NULL. */
+extern const vxt_field vxt_fields[];
+extern const vxt_name vxt_status_names[];
+extern const vxt_name vxt_flag_names[];
+extern const vxt_name vxt_tunnel_names[];
+
+#endif

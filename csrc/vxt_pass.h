@@ -1,0 +1,43 @@
+/* vxt_pass.h: one pass over a capture: the next frame, what became of it, and the books that every frame goes into.
+ * Scan and rewrite are its two consumers. */
+#ifndef VXT_PASS_H
+#define VXT_PASS_H
+
+#include "vxt_decap.h"
+#include "vxt_reader.h"
+#include "vxt_table.h"
+
+/* What a capture held beyond its frames; costs a look-up a frame, so it is kept where it was asked for. */
+typedef struct vxt_census {
+    vxt_tunnels tunnels;
+    vxt_counters interfaces; /* frames by SLL2 interface index */
+    vxt_counters ports;      /* UDP ports that carry what looks like VXLAN but were not asked for */
+} vxt_census;
+
+typedef struct vxt_pass {
+    vxt_reader reader;
+    vxt_options options;
+    vxt_census *census;              /* memory of the caller, or NULL */
+    uint64_t outcomes[VXT_OUTCOMES]; /* frames by status */
+    uint64_t kept[VXT_OUTCOMES];     /* of those with VXT_KEPT: what they would have been */
+    uint64_t timeless;               /* frames without a time */
+    int64_t first, last;             /* earliest and latest time of a frame */
+} vxt_pass;
+
+/* A frame between being decided and being counted. */
+typedef struct vxt_step {
+    vxt_frame frame;
+    vxt_span inner; /* see vxt_decap */
+} vxt_step;
+
+/* Decide the next frame of `in` into `r`. Nothing is counted yet: what does not fit an output can be asked for again.
+ * Returns as vxt_reader_next; the outcome is r->status. */
+vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r);
+
+/* The tunnel that a decapsulated frame came through. */
+void vxt_pass_tunnel_key(const vxt_pass *pass, const vxt_step *step, const vxt_packet *r, vxt_tunnel_key *key);
+
+/* Count the frame, as `outcome` (what it was decided to be, or VXT_KEPT), and move past it. */
+void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step, const vxt_packet *r, vxt_status outcome);
+
+#endif

@@ -1,0 +1,65 @@
+#include "vxt_reader.h"
+
+#include "vxt_bytes.h"
+
+static vxt_status open_capture(vxt_reader *reader, vxt_slice *in)
+{
+    const uint8_t *magic = vxt_peek(*in, 4);
+    vxt_status status;
+
+    if (!magic)
+        return VXT_MORE_INPUT;
+    if (vxt_le32(magic) == VXT_BLOCK_SECTION) {
+        reader->format = VXT_FORMAT_PCAPNG;
+        return VXT_OK;
+    }
+    if (!vxt_pcap_is(magic))
+        return VXT_NOT_CAPTURE;
+    if ((status = vxt_pcap_open(&reader->pcap, &reader->interfaces, in)) == VXT_OK)
+        reader->format = VXT_FORMAT_PCAP;
+    return status;
+}
+
+static vxt_status next_of_pcap(vxt_reader *reader, vxt_slice in, vxt_frame *frame)
+{
+    frame->interface = frame->interface_number = 0;
+    frame->link = (vxt_link_kind)reader->interfaces.items[0].link;
+    return vxt_pcap_next(&reader->pcap, in, frame);
+}
+
+vxt_status vxt_reader_next(vxt_reader *reader, vxt_slice *in, vxt_frame *frame)
+{
+    vxt_slice start = *in;
+    vxt_status status = VXT_OK;
+
+    if (reader->format == VXT_FORMAT_UNKNOWN)
+        status = open_capture(reader, in);
+    if (status == VXT_OK)
+        status = reader->format == VXT_FORMAT_PCAP ? next_of_pcap(reader, *in, frame)
+                                                   : vxt_pcapng_next(&reader->pcapng, &reader->interfaces, in, frame);
+    reader->offset += vxt_behind(*in, start);
+    if (status == VXT_OK) {
+        frame->number = reader->frames + 1;
+        frame->offset += reader->offset;
+    }
+    return status;
+}
+
+void vxt_reader_pass(vxt_reader *reader, vxt_slice *in, const vxt_frame *frame)
+{
+    reader->frames++;
+    reader->offset += vxt_behind(frame->rest, *in);
+    if (frame->status != VXT_NO_INTERFACE)
+        reader->interfaces.items[frame->interface].frames++;
+    *in = frame->rest;
+}
+
+vxt_status vxt_reader_end(const vxt_reader *reader, size_t left, uint64_t *tail)
+{
+    *tail = reader->pcapng.passed + (uint64_t)left;
+    if (reader->format == VXT_FORMAT_PCAP || reader->pcapng.section)
+        return VXT_OK;
+    return reader->offset + left == 0 ? VXT_EMPTY : VXT_CUT_HEADER;
+}
+
+uint64_t vxt_reader_fault_offset(const vxt_reader *reader) { return reader->offset - reader->pcapng.passed; }

@@ -1,0 +1,108 @@
+/* vxt_slice.h: the only file that compares or advances pointers.
+ *
+ * A slice is readable bytes, a room is writable ones. Sizes are compared, never pointers with an unchecked sum: a
+ * length from a packet may only clip a slice, and what `take` returns is readable for the constant number of bytes
+ * asked for.
+ */
+#ifndef VXT_SLICE_H
+#define VXT_SLICE_H
+
+#include "vxt_base.h"
+
+typedef struct vxt_slice {
+    const uint8_t *p, *end;
+} vxt_slice;
+
+static inline vxt_slice vxt_slice_of(const uint8_t *p, size_t n) { return (vxt_slice){p, p + n}; }
+
+/* Bytes that are left. */
+static inline size_t vxt_left(vxt_slice s) { return (size_t)(s.end - s.p); }
+
+/* The first n bytes, and s moves behind them; NULL, and s unchanged, where fewer are left. */
+static inline const uint8_t *vxt_take(vxt_slice *s, size_t n)
+{
+    const uint8_t *p = s->p;
+    if (n > vxt_left(*s))
+        return NULL;
+    s->p += n;
+    return p;
+}
+
+/* The first n bytes without moving; NULL where fewer are left. */
+static inline const uint8_t *vxt_peek(vxt_slice s, size_t n) { return n > vxt_left(s) ? NULL : s.p; }
+
+/* Shrink s to its first n bytes; a slice that is shorter stays as it is. */
+static inline void vxt_clip(vxt_slice *s, uint64_t n)
+{
+    if (n < vxt_left(*s))
+        s->end = s->p + n;
+}
+
+/* Move past n bytes, or to the end where fewer are left. Returns how many were passed. */
+static inline size_t vxt_skip(vxt_slice *s, uint64_t n)
+{
+    size_t step = n < vxt_left(*s) ? (size_t)n : vxt_left(*s);
+    s->p += step;
+    return step;
+}
+
+/* How far s.p lies behind the start of the slice that s was taken from. */
+static inline size_t vxt_behind(vxt_slice s, vxt_slice from) { return (size_t)(s.p - from.p); }
+
+/* A slice of a frame with what was on the wire: `wire` counts the bytes that the lengths around it promise, of which
+ * the slice holds the captured ones. Never fewer than captured. */
+typedef struct vxt_span {
+    vxt_slice s;
+    uint32_t wire;
+} vxt_span;
+
+static inline const uint8_t *vxt_span_take(vxt_span *span, uint32_t n)
+{
+    const uint8_t *p = vxt_take(&span->s, n);
+    if (p)
+        span->wire -= n;
+    return p;
+}
+
+/* A length field has spoken: n bytes were on the wire, of which at most n captured ones belong here. */
+static inline void vxt_span_set(vxt_span *span, uint32_t n)
+{
+    vxt_clip(&span->s, n);
+    span->wire = n;
+}
+
+/* Why n bytes could not be taken: the capture cut them off, or they never were there. */
+static inline vxt_status vxt_span_why(vxt_span span, uint32_t n)
+{
+    return span.wire >= n ? VXT_TRUNCATED_OUTER : VXT_MALFORMED;
+}
+
+typedef struct vxt_room {
+    uint8_t *p, *end;
+} vxt_room;
+
+static inline vxt_room vxt_room_of(uint8_t *p, size_t n) { return (vxt_room){p, p + n}; }
+
+static inline size_t vxt_free(vxt_room r) { return (size_t)(r.end - r.p); }
+
+/* n writable bytes, and r moves behind them; NULL, and r unchanged, where there is less room. */
+static inline uint8_t *vxt_claim(vxt_room *r, size_t n)
+{
+    uint8_t *p = r->p;
+    if (n > vxt_free(*r))
+        return NULL;
+    r->p += n;
+    return p;
+}
+
+/* Bytes written to r since it was `from`. */
+static inline size_t vxt_written(vxt_room r, vxt_room from) { return (size_t)(r.p - from.p); }
+
+/* Room for rewriting a buffer in place: from where `r` stands up to the first byte of `s` that has not been consumed
+ * yet. Both lie in the same buffer, r before s. */
+static inline vxt_room vxt_room_before(vxt_room r, vxt_slice s)
+{
+    return (vxt_room){r.p, r.p + (s.p - (const uint8_t *)r.p)};
+}
+
+#endif

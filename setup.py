@@ -1,0 +1,29 @@
+"""Only the extension; everything else is in pyproject.toml."""
+
+import os
+import sysconfig
+from glob import glob
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+# One wheel serves every CPython from 3.11 on (stable ABI), except free-threaded ones, which have none yet.
+STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")
+# Set by `make lint` and `make test-asan`: more flags for the compiler and the linker.
+EXTRA = os.environ.get("VXTAP_CFLAGS", "").split()
+
+core = Extension(
+    "vxtap._core",
+    ["vxtap/_core.pyx", *sorted(glob("csrc/*.c"))],
+    include_dirs=["csrc"],
+    depends=[*glob("csrc/*.h"), "vxtap/_csrc.pxd"],
+    extra_compile_args=["-std=c11", "-O3", *EXTRA],
+    extra_link_args=EXTRA,
+    define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],
+    py_limited_api=STABLE_ABI,
+)
+
+setup(
+    ext_modules=cythonize([core]),
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if STABLE_ABI else {},
+)

@@ -1,0 +1,76 @@
+"""vxtap: the inner traffic of mirrored captures.
+
+Strip the outer headers of VXLAN-mirrored traffic at the speed of copying the file: as numpy records (`read`, `open`),
+or as a capture of the inner frames (`decap`). Names are loaded on first use (PEP 562), so that ``import vxtap`` and the
+command cost little more than the interpreter.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from vxtap._version import __version__
+
+if TYPE_CHECKING:
+    from vxtap.address import format_ip, format_mac, in_network, parse_ip, parse_mac
+    from vxtap.capture import Capture, open, read
+    from vxtap.decap import decap
+    from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
+    from vxtap.info import info
+    from vxtap.layout import PACKET
+    from vxtap.options import Options
+    from vxtap.report import Report
+    from vxtap.tables import Flag, LinkType, Status, Tunnel
+
+__all__ = [
+    "PACKET",
+    "Capture",
+    "Flag",
+    "FormatError",
+    "LinkType",
+    "OptionError",
+    "Options",
+    "Report",
+    "Status",
+    "TruncatedError",
+    "Tunnel",
+    "UnsupportedError",
+    "VxtapError",
+    "__version__",
+    "decap",
+    "format_ip",
+    "format_mac",
+    "in_network",
+    "info",
+    "open",
+    "parse_ip",
+    "parse_mac",
+    "read",
+]
+
+_HOMES = {
+    "address": ("format_ip", "format_mac", "in_network", "parse_ip", "parse_mac"),
+    "capture": ("Capture", "open", "read"),
+    "decap": ("decap",),
+    "errors": ("FormatError", "OptionError", "TruncatedError", "UnsupportedError", "VxtapError"),
+    "info": ("info",),
+    "layout": ("PACKET",),
+    "options": ("Options",),
+    "report": ("Report",),
+    "tables": ("Flag", "LinkType", "Status", "Tunnel"),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module, once."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'vxtap' has no attribute {name!r}")
+    value = getattr(import_module(f"vxtap.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

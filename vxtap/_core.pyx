@@ -1,0 +1,342 @@
+# cython: language_level=3, embedsignature=False, binding=True, freethreading_compatible=True
+"""The border: Python buffers in, one C call with the GIL released, counts and status integers out. No policy."""
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from vxtap._csrc cimport *
+
+MAX_PORTS = VXT_MAX_PORTS
+MAX_TUNNELS = VXT_MAX_TUNNELS
+MAX_CAPLEN = VXT_MAX_CAPLEN
+MAX_BLOCK = VXT_MAX_BLOCK
+ROW_SIZE = sizeof(vxt_packet)
+
+
+cdef list names_of(const vxt_name *row):
+    rows = []
+    while row.name != NULL:
+        rows.append((row.name.decode(), <int>row.value, row.family.decode(), row.slug.decode(), row.text.decode()))
+        row += 1
+    return rows
+
+
+def tables():
+    """The core's tables of names: {table: [(name, value, family, slug, meaning)]}."""
+    return {
+        "status": names_of(vxt_status_names),
+        "flag": names_of(vxt_flag_names),
+        "tunnel": names_of(vxt_tunnel_names),
+        "link_type": names_of(vxt_link_names),
+    }
+
+
+def fields():
+    """The record's columns: [(name, numpy kind, offset, size, level, unit, meaning)]."""
+    cdef const vxt_field *row = vxt_fields
+    rows = []
+    while row.name != NULL:
+        rows.append((row.name.decode(), row.kind.decode(), <int>row.offset, <int>row.size, <int>row.level,
+                     row.unit.decode(), row.text.decode()))
+        row += 1
+    return rows
+
+
+cdef class Pass:
+    """The books of one pass over a capture, and the memory that its tables live in."""
+
+    cdef vxt_pass *books
+    cdef uint32_t *vnis
+    cdef bint busy
+
+    cdef int set_up(self, vxt_pass *books, ports, vnis, bint census, uint64_t seed) except -1:
+        cdef uint32_t i
+        self.books = books
+        books.first = INT64_MAX
+        books.last = INT64_MIN
+        if len(ports) > VXT_MAX_PORTS:
+            raise ValueError("too many ports")
+        for i in range(len(ports)):
+            books.options.ports[i] = ports[i]
+        books.options.port_count = len(ports)
+        if vnis:
+            self.vnis = <uint32_t *>PyMem_Calloc(len(vnis), sizeof(uint32_t))
+            if self.vnis == NULL:
+                raise MemoryError
+            for i in range(len(vnis)):
+                self.vnis[i] = vnis[i]
+            books.options.vnis = self.vnis
+            books.options.vni_count = len(vnis)
+        if census:
+            books.census = <vxt_census *>PyMem_Calloc(1, sizeof(vxt_census))
+            if books.census == NULL:
+                raise MemoryError
+            books.census.tunnels.seed = seed
+        return 0
+
+    def __dealloc__(self):
+        if self.books != NULL:
+            PyMem_Free(self.books.census)
+            PyMem_Free(self.books.reader.interfaces.items)
+        PyMem_Free(self.vnis)
+
+    cdef int grow_interfaces(self) except -1:
+        cdef vxt_interfaces *table = &self.books.reader.interfaces
+        cdef uint32_t capacity = min(<uint32_t>VXT_MAX_INTERFACES, 4 * table.capacity if table.capacity else 16)
+        cdef void *items = PyMem_Realloc(table.items, capacity * sizeof(vxt_interface))
+        if items == NULL:
+            raise MemoryError
+        table.items = <vxt_interface *>items
+        table.capacity = capacity
+        return 0
+
+    cdef int enter(self) except -1:
+        if self.busy:
+            raise RuntimeError("a capture is read by one thread at a time")
+        self.busy = True
+        return 0
+
+    @property
+    def frames(self):
+        return self.books.reader.frames
+
+    @property
+    def offset(self):
+        """Bytes consumed."""
+        return self.books.reader.offset
+
+    @property
+    def fault_offset(self):
+        return vxt_reader_fault_offset(&self.books.reader)
+
+    @property
+    def outcomes(self):
+        """Frames by status."""
+        return [self.books.outcomes[i] for i in range(VXT_OUTCOMES)]
+
+    @property
+    def kept(self):
+        """Of the frames that were kept, what they would have been: by status."""
+        return [self.books.kept[i] for i in range(VXT_OUTCOMES)]
+
+    @property
+    def times(self):
+        """(earliest, latest, frames without a time); the first two mean nothing where all frames have none."""
+        return self.books.first, self.books.last, self.books.timeless
+
+    @property
+    def format(self):
+        """(format, big-endian, major, minor, nanoseconds a tick, bytes of a record header) of the file."""
+        cdef vxt_reader *r = &self.books.reader
+        if r.format == VXT_FORMAT_PCAPNG:
+            return <int>r.format, r.pcapng.big, r.pcapng.major, r.pcapng.minor, 0, 0
+        return <int>r.format, r.pcap.big, r.pcap.major, r.pcap.minor, r.pcap.tick, r.pcap.record_len
+
+    def interfaces(self):
+        """([(number, link type, snaplen, if_tsresol, offset in seconds, name, frames)], how many were forgotten)."""
+        cdef vxt_interfaces *table = &self.books.reader.interfaces
+        cdef vxt_interface *it
+        rows = []
+        for i in range(table.count):
+            it = &table.items[i]
+            rows.append((it.number, it.linktype, it.snaplen, it.ts_resol, it.ts_offset,
+                         PyBytes_FromStringAndSize(it.name, it.name_len), it.frames))
+        return rows, table.forgotten
+
+    def tunnels(self):
+        """([(tunnel, vni, outer_src, outer_dst, source, frames, bytes)], frames of others). Needs a census."""
+        cdef vxt_tunnel_row *row
+        rows = []
+        for i in range(self.books.census.tunnels.count):
+            row = &self.books.census.tunnels.rows[i]
+            rows.append((row.key.tunnel, row.key.vni,
+                         PyBytes_FromStringAndSize(<char *>row.key.outer_src, VXT_IPLEN),
+                         PyBytes_FromStringAndSize(<char *>row.key.outer_dst, VXT_IPLEN),
+                         row.key.source, row.frames, row.bytes))
+        return rows, self.books.census.tunnels.other
+
+    def counters(self, bint ports):
+        """([(key, count)], counts of others): of ports that look like VXLAN, or of SLL2 interfaces. Needs a census."""
+        cdef vxt_counters *table = &self.books.census.ports if ports else &self.books.census.interfaces
+        return [(table.rows[i].key, table.rows[i].count) for i in range(table.count)], table.other
+
+    def end(self, size_t left):
+        """The input ends with `left` bytes unconsumed: (status, bytes behind the last whole record)."""
+        cdef uint64_t tail = 0
+        cdef vxt_status status = vxt_reader_end(&self.books.reader, left, &tail)
+        return <int>status, tail
+
+
+cdef class Scanner(Pass):
+    """Buffer -> records. `columns` is [(offset in the record, size, offset in the row)], empty for whole records."""
+
+    cdef vxt_scan state
+
+    def __cinit__(self, *, ports, vnis, source, level, skipped_rows, columns, row_size, census=False, seed=0):
+        memset(&self.state, 0, sizeof(vxt_scan))
+        self.set_up(&self.state.books, ports, vnis, census, seed)
+        self.books.options.source = source
+        self.books.options.level = <vxt_level><int>level
+        self.books.options.skipped_rows = skipped_rows
+        if len(columns) > VXT_MAX_COLUMNS:
+            raise ValueError("too many columns")
+        for i, (offset, size, to) in enumerate(columns):
+            if offset + size > sizeof(vxt_packet) or to + size > row_size:
+                raise ValueError("a column lies outside of its row")
+            self.state.columns[i] = vxt_column(offset, size, to)
+        if not columns and row_size != sizeof(vxt_packet):
+            raise ValueError("whole records have the record's size")
+        self.state.column_count = len(columns)
+        self.state.row_size = row_size
+
+    def scan(self, src, size_t start, size_t end, dst, size_t row):
+        """Scan src[start:end] into dst from its row `row` on: (status, bytes used, rows written)."""
+        cdef Py_buffer a, b
+        cdef size_t used = 0, rows = 0, all_used = 0, all_rows = 0, first
+        cdef vxt_status status
+        self.enter()
+        try:
+            PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
+            try:
+                PyObject_GetBuffer(dst, &b, PyBUF_WRITABLE)
+                try:
+                    first = row * self.state.row_size
+                    if start > end or end > <size_t>a.len or first > <size_t>b.len:
+                        raise ValueError("outside of the buffer")
+                    if self.state.column_count == 0 and <size_t>b.buf % 8:
+                        raise ValueError("records need memory that is aligned to 8 bytes")
+                    while True:
+                        with nogil:
+                            status = vxt_scan_run(&self.state, <uint8_t *>a.buf + start + all_used,
+                                                  end - start - all_used,
+                                                  <uint8_t *>b.buf + first + all_rows * self.state.row_size,
+                                                  b.len - first - all_rows * self.state.row_size, &used, &rows)
+                        all_used += used
+                        all_rows += rows
+                        if status != VXT_MORE_INTERFACES:
+                            return <int>status, all_used, all_rows
+                        self.grow_interfaces()
+                finally:
+                    PyBuffer_Release(&b)
+            finally:
+                PyBuffer_Release(&a)
+        finally:
+            self.busy = False
+
+
+cdef class Rewriter(Pass):
+    """Buffer -> inner capture."""
+
+    cdef vxt_rewrite state
+
+    def __cinit__(self, *, ports, vnis, pcapng, keep_others, census=True, seed=0):
+        memset(&self.state, 0, sizeof(vxt_rewrite))
+        if pcapng and not census:
+            raise ValueError("pcapng output needs a census")
+        self.set_up(&self.state.books, ports, vnis, census, seed)
+        self.state.format = VXT_FORMAT_PCAPNG if pcapng else VXT_FORMAT_PCAP
+        self.state.keep_others = keep_others
+
+    def rewrite(self, src, size_t start, size_t end, dst):
+        """Rewrite src[start:end] into dst, or, where that is None, to the start of src: (status, used, made)."""
+        cdef Py_buffer a, b
+        cdef vxt_progress progress
+        cdef bint in_place = dst is None
+        cdef uint8_t *target
+        cdef size_t used = 0, made = 0
+        cdef vxt_status status
+        self.enter()
+        try:
+            PyObject_GetBuffer(src, &a, PyBUF_WRITABLE if in_place else PyBUF_SIMPLE)
+            try:
+                PyObject_GetBuffer(src if in_place else dst, &b, PyBUF_WRITABLE)
+                try:
+                    if start > end or end > <size_t>a.len:
+                        raise ValueError("outside of the buffer")
+                    while True:
+                        target = <uint8_t *>b.buf + made
+                        with nogil:
+                            status = vxt_rewrite_run(&self.state, <uint8_t *>a.buf + start + used, end - start - used,
+                                                     target, b.len - made, in_place, &progress)
+                        used += progress.used
+                        made += progress.made
+                        if status != VXT_MORE_INTERFACES:
+                            return <int>status, used, made
+                        self.grow_interfaces()
+                finally:
+                    PyBuffer_Release(&b)
+            finally:
+                PyBuffer_Release(&a)
+        finally:
+            self.busy = False
+
+    def end_output(self):
+        """The bytes that the output still lacks where the input held nothing to write."""
+        cdef uint8_t out[64]
+        return PyBytes_FromStringAndSize(<char *>out, vxt_rewrite_end(&self.state, out))
+
+    @property
+    def times_rounded(self):
+        return self.state.rounded
+
+    @property
+    def times_lost(self):
+        return self.state.unwritable
+
+
+def format_addresses(src, size_t stride, size_t count, size_t size, dst, size_t width):
+    """Addresses of `size` bytes (16: IP, 6: MAC), `stride` bytes apart, as UCS-4 texts of `width` characters into dst."""
+    cdef Py_buffer a, b
+    PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
+    try:
+        PyObject_GetBuffer(dst, &b, PyBUF_WRITABLE)
+        try:
+            if count and ((count - 1) * stride + size > <size_t>a.len or count * width * 4 > <size_t>b.len):
+                raise ValueError("outside of the buffer")
+            if size not in (VXT_IPLEN, VXT_MACLEN) or width < (VXT_IPV4_TEXT if size == VXT_IPLEN else VXT_MAC_TEXT):
+                raise ValueError("no such address")
+            with nogil:
+                vxt_format_array(<uint8_t *>a.buf, stride, count, size, <uint32_t *>b.buf, width)
+        finally:
+            PyBuffer_Release(&b)
+    finally:
+        PyBuffer_Release(&a)
+
+
+def parse_addresses(src, size_t width, size_t count, size_t size, dst):
+    """The way back, into dst: how many were read before the first that is no address."""
+    cdef Py_buffer a, b
+    cdef size_t done
+    PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
+    try:
+        PyObject_GetBuffer(dst, &b, PyBUF_WRITABLE)
+        try:
+            if count * width * 4 > <size_t>a.len or count * size > <size_t>b.len:
+                raise ValueError("outside of the buffer")
+            if size not in (VXT_IPLEN, VXT_MACLEN):
+                raise ValueError("no such address")
+            with nogil:
+                done = vxt_parse_array(<uint32_t *>a.buf, width, count, size, <uint8_t *>b.buf)
+            return done
+        finally:
+            PyBuffer_Release(&b)
+    finally:
+        PyBuffer_Release(&a)
+
+
+def text_width(src, size_t stride, size_t count):
+    """Characters that the longest possible text of these IP addresses needs: fewer where all are IPv4."""
+    cdef Py_buffer a
+    cdef bint ipv4
+    PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
+    try:
+        if count and (count - 1) * stride + VXT_IPLEN > <size_t>a.len:
+            raise ValueError("outside of the buffer")
+        with nogil:
+            ipv4 = vxt_all_ipv4(<uint8_t *>a.buf, stride, count)
+        return VXT_IPV4_TEXT if ipv4 else VXT_IP_TEXT
+    finally:
+        PyBuffer_Release(&a)

@@ -1,0 +1,174 @@
+# What the border sees of the C core. Structs are declared with the members it touches only; the compiler knows the rest.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef extern from "vxtap.h" nogil:
+    enum:
+        VXT_MAX_PORTS
+        VXT_MAX_INTERFACES
+        VXT_MAX_TUNNELS
+        VXT_MAX_CAPLEN
+        VXT_MAX_BLOCK
+        VXT_MAX_COLUMNS
+        VXT_OUTCOMES
+        VXT_IPLEN
+        VXT_MACLEN
+        VXT_IPV4_TEXT
+        VXT_IP_TEXT
+        VXT_MAC_TEXT
+
+    ctypedef enum vxt_status:
+        VXT_OK
+        VXT_MORE_INTERFACES
+
+    ctypedef enum vxt_format:
+        VXT_FORMAT_UNKNOWN
+        VXT_FORMAT_PCAP
+        VXT_FORMAT_PCAPNG
+
+    ctypedef enum vxt_level:
+        pass
+
+    ctypedef struct vxt_field:
+        const char *name
+        const char *kind
+        const char *unit
+        const char *text
+        uint16_t offset
+        uint16_t size
+        vxt_level level
+
+    ctypedef struct vxt_name:
+        const char *name
+        const char *family
+        const char *slug
+        const char *text
+        uint32_t value
+
+    ctypedef struct vxt_packet:
+        pass
+
+    const vxt_field vxt_fields[]
+    const vxt_name vxt_status_names[]
+    const vxt_name vxt_flag_names[]
+    const vxt_name vxt_tunnel_names[]
+    const vxt_name vxt_link_names[]
+
+    ctypedef struct vxt_options:
+        uint16_t *ports
+        uint32_t port_count
+        uint32_t vni_count
+        const uint32_t *vnis
+        uint32_t source
+        vxt_level level
+        bint skipped_rows
+
+    ctypedef struct vxt_interface:
+        uint64_t frames
+        int64_t ts_offset
+        uint32_t number
+        uint32_t linktype
+        uint32_t snaplen
+        uint8_t ts_resol
+        uint8_t name_len
+        char *name
+
+    ctypedef struct vxt_interfaces:
+        vxt_interface *items
+        uint32_t capacity
+        uint32_t count
+        uint32_t forgotten
+
+    ctypedef struct vxt_pcap:
+        bint big
+        uint32_t record_len
+        uint32_t tick
+        uint16_t major
+        uint16_t minor
+
+    ctypedef struct vxt_pcapng:
+        bint big
+        uint16_t major
+        uint16_t minor
+
+    ctypedef struct vxt_reader:
+        vxt_interfaces interfaces
+        vxt_pcap pcap
+        vxt_pcapng pcapng
+        vxt_format format
+        uint64_t offset
+        uint64_t frames
+
+    ctypedef struct vxt_tunnel_key:
+        uint8_t *outer_src
+        uint8_t *outer_dst
+        uint32_t vni
+        uint32_t source
+        uint32_t tunnel
+
+    ctypedef struct vxt_tunnel_row:
+        vxt_tunnel_key key
+        uint64_t frames
+        uint64_t bytes
+
+    ctypedef struct vxt_tunnels:
+        uint64_t seed
+        uint64_t other
+        uint32_t count
+        vxt_tunnel_row *rows
+
+    ctypedef struct vxt_counter:
+        uint64_t key
+        uint64_t count
+
+    ctypedef struct vxt_counters:
+        uint32_t count
+        uint64_t other
+        vxt_counter *rows
+
+    ctypedef struct vxt_census:
+        vxt_tunnels tunnels
+        vxt_counters interfaces
+        vxt_counters ports
+
+    ctypedef struct vxt_pass:
+        vxt_reader reader
+        vxt_options options
+        vxt_census *census
+        uint64_t *outcomes
+        uint64_t *kept
+        uint64_t timeless
+        int64_t first
+        int64_t last
+
+    ctypedef struct vxt_column:
+        uint16_t source "from"
+        uint16_t size
+        uint16_t to
+
+    ctypedef struct vxt_scan:
+        vxt_pass books "pass"
+        vxt_column *columns
+        uint32_t column_count
+        uint32_t row_size
+
+    ctypedef struct vxt_rewrite:
+        vxt_pass books "pass"
+        vxt_format format
+        bint keep_others
+        uint64_t rounded
+        uint64_t unwritable
+
+    ctypedef struct vxt_progress:
+        size_t used
+        size_t made
+
+    vxt_status vxt_reader_end(const vxt_reader *reader, size_t left, uint64_t *tail)
+    uint64_t vxt_reader_fault_offset(const vxt_reader *reader)
+    vxt_status vxt_scan_run(vxt_scan *scan, const uint8_t *src, size_t length, void *dst, size_t size,
+                            size_t *used, size_t *rows)
+    vxt_status vxt_rewrite_run(vxt_rewrite *w, const uint8_t *src, size_t length, uint8_t *dst, size_t size,
+                               bint in_place, vxt_progress *progress)
+    size_t vxt_rewrite_end(vxt_rewrite *w, uint8_t *dst)
+    void vxt_format_array(const uint8_t *src, size_t stride, size_t count, size_t size, uint32_t *dst, size_t width)
+    size_t vxt_parse_array(const uint32_t *src, size_t width, size_t count, size_t size, uint8_t *dst)
+    bint vxt_all_ipv4(const uint8_t *src, size_t stride, size_t count)

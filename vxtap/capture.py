@@ -1,0 +1,294 @@
+"""Reading a capture: all at once (`read`), or in batches and frame by frame (`open`)."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from vxtap.errors import OptionError, UnsupportedError
+from vxtap.layout import Projection
+from vxtap.memory import Rows
+from vxtap.options import DEFAULT_PORTS, Options
+from vxtap.report import Report
+from vxtap.scan import RowPass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+
+    from vxtap.options import Numbers
+    from vxtap.source import Source
+
+    Packets = np.ndarray[tuple[int], np.dtype[np.void]]
+
+#: Rows of a batch where nobody says how many: 11 MiB of whole records.
+BATCH = 1 << 16
+# Rows that are asked for before anything is known of a file's packets.
+_FIRST_ROWS = 1 << 12
+
+
+class Capture:
+    """An opened capture, read once from its start to its end. `vxtap.open` makes one.
+
+    Frames come out through `batches` or `frames`; what is behind them is gone. Use it as a context manager, or call `close`.
+
+    Attributes
+    ----------
+    dtype : numpy.dtype
+        Of the rows: `vxtap.PACKET`, or the columns asked for.
+    """
+
+    def __init__(self, source: Source, options: Options) -> None:
+        projection = Projection(options.column_names)
+        self.dtype = projection.dtype
+        self._pass = RowPass(
+            source, options, projection.copies, self.dtype.itemsize, level=projection.level
+        )
+        self._raised = False
+
+    def batches(self, size: int = BATCH) -> Iterator[Packets]:
+        """Give the rows in order, some at a time, in bounded memory.
+
+        Parameters
+        ----------
+        size : int
+            Rows of a batch at most. From a pipe or a compressed file a batch is what one block of bytes gives (at most
+            this many), so that rows come as soon as they are there and `inner` can serve them.
+
+        Yields
+        ------
+        numpy.ndarray
+            Of `dtype`, at least one row, memory of its own.
+
+        Raises
+        ------
+        FormatError, OSError
+            For a damaged or unreadable file, after all rows before the fault have been given.
+        """
+        size = _check_size(size)
+        origin = self._pass.window.origin
+        one_window = origin.memory is None and not origin.can_seek
+        while rows := self._batch(size, one_window):
+            yield rows[0]
+        self._finish()
+
+    def _batch(self, size: int, one_window: bool) -> list[Packets]:
+        """The next batch in a list, or an empty list at the end."""
+        rows = np.empty(size, self.dtype)
+        count, _ = self._pass.fill(memoryview(rows).cast("B"), 0, one_window=one_window)
+        return [rows[:count]] if count else []
+
+    def _finish(self) -> None:
+        if self._pass.error is not None and not self._raised:
+            self._raised = True
+            raise self._pass.error
+
+    def frames(self) -> Iterator[tuple[np.void, memoryview]]:
+        """Give every row with the bytes of its inner frame, to hand to another library.
+
+        Yields
+        ------
+        row : numpy.void
+            A row of `dtype`, which must have `offset` and `caplen`.
+        frame : memoryview
+            Its inner frame, `caplen` bytes, without a copy: valid until the next row is asked for. ``bytes(frame)`` keeps it.
+
+        Raises
+        ------
+        OptionError
+            Where the columns asked for lack `offset` or `caplen`.
+        FormatError, OSError
+            As `batches`.
+        """
+        self._need_place(self.dtype)
+        while rows := self._batch(BATCH, True):
+            for row in rows[0]:
+                yield row, self.inner(row)
+        self._finish()
+
+    def _need_place(self, dtype: np.dtype[Any]) -> None:
+        missing = {"offset", "caplen"} - set(dtype.names or ())
+        if missing:
+            raise OptionError(f"columns: {', '.join(sorted(missing))} say where a frame is, and must be among them")
+
+    def inner(self, row: np.void) -> memoryview:
+        """Return the bytes of a row's inner frame.
+
+        Parameters
+        ----------
+        row : numpy.void
+            One row of this capture, with `offset` and `caplen`. Of a skipped frame (``frames="all"``) the whole frame is
+            returned.
+
+        Returns
+        -------
+        memoryview
+            `caplen` bytes, read-only. Over a buffer it is a view of that and keeps it alive. Over an uncompressed file the
+            bytes are read from the file where they are not in memory any more; nothing is mapped, so a file that is
+            truncated meanwhile raises and does not kill the process. Over a pipe or a compressed file it is a view of
+            memory that the next batch overwrites.
+
+        Raises
+        ------
+        UnsupportedError
+            For a row of an earlier batch of a pipe or a compressed file: those bytes are gone.
+        """
+        self._need_place(row.dtype)
+        offset, count = int(row["offset"]), int(row["caplen"])
+        window, origin = self._pass.window, self._pass.window.origin
+        here = window.view(offset, count)
+        if here is not None:
+            return here.toreadonly()
+        if not origin.can_seek:
+            raise UnsupportedError(
+                f"{origin.name}: byte {offset:,} has been passed and cannot be read again:"
+                " ask for inner frames before the next batch"
+            )
+        data = origin.read_at(offset, count)
+        if data is None or len(data) < count:
+            raise UnsupportedError(f"{origin.name}: byte {offset:,}: the file has become shorter since it was read")
+        return memoryview(data)
+
+    @property
+    def report(self) -> Report:
+        """What has become of every frame read so far."""
+        return self._pass.report()
+
+    def close(self) -> None:
+        """Close the file, if it was opened here."""
+        self._pass.close()
+
+    def __enter__(self) -> Capture:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _check_size(size: int) -> int:
+    if not isinstance(size, int | np.integer) or size < 1:
+        raise OptionError(f"size: expected a number of rows, at least 1, got {size!r}")
+    return int(size)
+
+
+def open(
+    source: Source,
+    *,
+    ports: Numbers = DEFAULT_PORTS,
+    vni: Numbers | None = None,
+    columns: Iterable[str] | None = None,
+    frames: Literal["decapsulated", "all"] = "decapsulated",
+    strict: bool = False,
+) -> Capture:
+    """Open a capture to read it in batches or frame by frame.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, buffer or binary file object
+        A pcap or pcapng file, gzip-compressed or not; '-' is standard input; a buffer (bytes, bytearray, memoryview, mmap,
+        array) is read in place and kept alive as long as the capture and the frames taken from it.
+    ports : int or iterable of int
+        UDP destination ports that are taken for VXLAN.
+    vni : int or iterable of int, optional
+        Only these; frames of others are counted as ``filtered``.
+    columns : iterable of str, optional
+        Only these columns of the record, in this order: less is parsed, and less is stored.
+    frames : {"decapsulated", "all"}
+        With "all", skipped frames are rows too.
+    strict : bool
+        Raise `TruncatedError` at the end of a capture that was cut within a record.
+
+    Returns
+    -------
+    Capture
+
+    Raises
+    ------
+    OptionError
+        For options that make no sense.
+    OSError
+        For a file that cannot be opened.
+
+    Examples
+    --------
+    >>> with vxtap.open("nva.pcap") as capture:
+    ...     for row, frame in capture.frames():
+    ...         print(row["vni"], len(frame))
+    """
+    options = Options(ports=ports, vni=vni, columns=columns, frames=frames, strict=strict)
+    return Capture(source, options)
+
+
+def read(
+    source: Source | list[Source] | tuple[Source, ...],
+    *,
+    ports: Numbers = DEFAULT_PORTS,
+    vni: Numbers | None = None,
+    columns: Iterable[str] | None = None,
+    frames: Literal["decapsulated", "all"] = "decapsulated",
+    strict: bool = False,
+) -> Packets:
+    """Read every decapsulated frame of a capture, or of several, into one array.
+
+    Parameters
+    ----------
+    source : as for `open`, or a list of those
+        Several sources are read one after the other; the column `source` tells them apart, from 0.
+    ports, vni, columns, frames, strict
+        As for `open`.
+
+    Returns
+    -------
+    numpy.ndarray
+        One row a frame, of dtype `vxtap.PACKET` or of the columns asked for. Its memory is its own.
+
+    Raises
+    ------
+    OptionError, OSError
+        As `open`.
+    FormatError
+        For a file that is not a capture, or is damaged. Nothing is returned then: use `open` for the rows before the fault.
+
+    Examples
+    --------
+    >>> packets = vxtap.read("nva.pcap", columns=["ts", "vni", "src", "dst"])
+    """
+    options = Options(ports=ports, vni=vni, columns=columns, frames=frames, strict=strict)
+    sources = list(source) if isinstance(source, list | tuple) else [source]
+    projection = Projection(options.column_names)
+    rows = Rows(projection.dtype, _FIRST_ROWS)
+    for number, one in enumerate(sources):
+        _read_one(one, options, projection, rows, number)
+    return rows.array()
+
+
+def _read_one(source: Source, options: Options, projection: Projection, rows: Rows, number: int) -> None:
+    run = RowPass(
+        source, options, projection.copies, projection.dtype.itemsize, level=projection.level, number=number
+    )
+    begin = rows.count
+    try:
+        full = True
+        while full:
+            rows.count, full = run.fill(rows.buffer, rows.count)
+            if full:
+                rows.reserve(_estimate(run, rows.count - begin) + rows.count)
+    finally:
+        run.close()
+    if run.error is not None:
+        raise run.error
+
+
+def _estimate(run: RowPass, rows: int) -> int:
+    """How many rows are still to come: by the bytes that are left, where that is known, or as many as there were."""
+    size, done = run.window.origin.size, run.books.offset
+    if size is None or not done:
+        return max(rows, _FIRST_ROWS)
+    left = max(0, size - done)
+    return int(left / done * rows * 1.05) + _FIRST_ROWS
+
+

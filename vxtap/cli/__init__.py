@@ -1,0 +1,84 @@
+"""The command `vxtap`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from vxtap.cli.parser import build_parser
+from vxtap.errors import OptionError, VxtapError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from types import FrameType
+
+USAGE, UNREADABLE = 2, 3
+
+
+class _Terminated(BaseException):
+    """SIGTERM, on its way through the clean-up."""
+
+
+def _on_sigterm(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+def _die_of(number: signal.Signals) -> int:
+    """End as if the signal had never been caught, so that a calling shell sees what it expects."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    return 128 + number
+
+
+def _say(message: str) -> None:
+    print(f"vxtap: {message}", file=sys.stderr)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do one command: its exit status. Errors are told in one line."""
+    try:
+        status: int = args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OptionError as error:
+        _say(str(error))
+        return USAGE
+    except VxtapError as error:
+        _say(str(error))
+        return UNREADABLE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        _say(f"{where}{error.strerror or error}")
+        return UNREADABLE
+    return status
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 done; 1 done, but ``--strict`` found something; 2 usage; 3 unreadable or unwritable.
+    """
+    args = build_parser().parse_args(argv)
+    before = signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        return run(args)
+    except BrokenPipeError:
+        return _die_of(signal.SIGPIPE)
+    except KeyboardInterrupt:
+        return _die_of(signal.SIGINT)
+    except _Terminated:
+        return _die_of(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,92 @@
+"""What can be typed."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from vxtap._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Read '4789,8472'."""
+    try:
+        return tuple(int(part, 0) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected numbers with commas between them, got {text!r}") from None
+
+
+def _lazily(command: str) -> Callable[[argparse.Namespace], int]:
+    """Import a command's module only when it is run: the parser starts fast."""
+
+    def run(args: argparse.Namespace) -> int:
+        from importlib import import_module
+
+        status: int = import_module(f"vxtap.cli.{command}").run(args)
+        return status
+
+    return run
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    group = common.add_argument_group("common options")
+    group.add_argument(
+        "--ports",
+        type=numbers,
+        default=(4789,),
+        metavar="N,N",
+        help="UDP destination ports that are taken for VXLAN (default 4789; Linux and flannel use 8472)",
+    )
+    group.add_argument("--vni", type=numbers, metavar="N,N", help="only these VXLAN network identifiers")
+    group.add_argument("--json", action="store_true", help="the report as JSON")
+    group.add_argument("--quiet", "-q", action="store_true", help="no progress, no report; errors only")
+    group.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit with 1 where nothing was decapsulated, a frame is malformed, or the capture ends within a record",
+    )
+    return common
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser; every command stores its function as `run`."""
+    parser = argparse.ArgumentParser(
+        prog="vxtap",
+        description="The inner traffic of mirrored captures: VXLAN decapsulation at the speed of copying.",
+        epilog="Exit status: 0 done, 1 done but --strict found something, 2 usage, 3 unreadable or unwritable.",
+    )
+    parser.add_argument("--version", action="version", version=f"vxtap {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    common = _common()
+
+    decap = commands.add_parser(
+        "decap",
+        parents=[common],
+        help="write the inner frames of a capture as a capture of their own",
+        description="Write the inner frames of a capture as a capture of their own. '-' is standard input or output.",
+    )
+    decap.add_argument("input", metavar="IN", help="a pcap or pcapng file, gzip-compressed or not, or '-'")
+    decap.add_argument("-o", "--output", metavar="OUT", required=True, help="where to; '-' is standard output")
+    decap.add_argument(
+        "--format", choices=("pcap", "pcapng"), help="of the output (default: by the suffix of OUT, else pcap)"
+    )
+    decap.add_argument(
+        "--keep-others",
+        action="store_true",
+        help="write frames that are not decapsulated as they are, on an interface of their own (pcapng)",
+    )
+    decap.set_defaults(run=_lazily("decap"))
+
+    info = commands.add_parser(
+        "info",
+        parents=[common],
+        help="tell what a capture is and holds",
+        description="Tell what a capture is and holds: format, interfaces, times, tunnels, and why frames are skipped.",
+    )
+    info.add_argument("input", metavar="IN", help="a pcap or pcapng file, gzip-compressed or not, or '-'")
+    info.set_defaults(run=_lazily("info"))
+    return parser

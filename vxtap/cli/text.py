@@ -1,0 +1,45 @@
+"""Words that several commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vxtap.options import Options
+    from vxtap.report import Report
+
+FOUND_SOMETHING = 1
+
+
+def strict_status(report: Report) -> int:
+    """The exit status under ``--strict``."""
+    bad = report.decapsulated == 0 or report.skipped["malformed"] or report.truncated_tail
+    return FOUND_SOMETHING if bad else 0
+
+
+def hints(report: Report, options: Options, ports: list[dict[str, int]], links: list[str]) -> Iterator[str]:
+    """What a person should know beside the counts."""
+    if report.skipped["link_type"]:
+        unknown = ", ".join(name for name in links if name.startswith("unknown"))
+        yield f"warning: {report.skipped['link_type']:,} frames have a link type that vxtap does not read: {unknown}"
+    if report.skipped["fragment_lost"]:
+        yield (
+            f"warning: {report.skipped['fragment_lost']:,} later fragments of UDP datagrams were not reassembled:"
+            " the inner frames of their first fragments are cut"
+        )
+    matched = report.decapsulated + report.skipped["filtered"] + report.skipped["no_vni_flag"]
+    if matched or not report.frames:
+        return
+    asked = ", ".join(map(str, options.wanted["ports"]))
+    none = f"0 of {report.frames:,} frames on port {asked}"
+    if not ports:
+        yield none
+        return
+    best = ports[0]
+    others = "".join(f", port {row['port']} {row['frames']:,}" for row in ports[1:5])
+    numbers = ",".join(str(row["port"]) for row in ports[:5])
+    yield (
+        f"{none}; port {best['port']} carries {best['frames']:,} that look like VXLAN{others}: try --ports {numbers}"
+    )

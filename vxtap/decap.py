@@ -1,0 +1,189 @@
+"""One capture -> one inner capture, a block at a time."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Literal
+
+from vxtap import _core
+from vxtap.errors import OptionError
+from vxtap.options import DEFAULT_PORTS, Options
+from vxtap.scan import SEED, Pass
+from vxtap.sink import Sink
+from vxtap.source import same_file
+from vxtap.tables import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vxtap.options import Numbers
+    from vxtap.report import Report
+    from vxtap.sink import Target
+    from vxtap.source import Source
+
+    #: Told after every block: bytes read, bytes in all (None where nobody knows).
+    Progress = Callable[[int, int | None], None]
+
+_MORE_INPUT, _MORE_OUTPUT = Status["MORE_INPUT"].value, Status["MORE_OUTPUT"].value
+_SUFFIXES: dict[str, Literal["pcap", "pcapng"]] = {".pcapng": "pcapng", ".ntar": "pcapng"}
+# What a frame can need beyond its own bytes: a new interface block, and the larger packet block.
+_GROWTH = 4096
+
+
+def output_format(target: Target, options: Options) -> Literal["pcap", "pcapng"]:
+    """Choose the output's format: as asked for, else by the suffix, else pcap; kept frames need pcapng."""
+    if options.format is not None:
+        return options.format
+    suffix = os.path.splitext(os.fspath(target))[1].lower() if isinstance(target, str | os.PathLike) else ""
+    chosen = _SUFFIXES.get(suffix, "pcap")
+    if options.keep_others and chosen == "pcap":
+        if suffix:
+            raise OptionError(
+                f"keep_others: needs pcapng output, which has room for several link types: not {suffix!r}"
+            )
+        return "pcapng"
+    return chosen
+
+
+class Decap(Pass):
+    """A pass that writes the inner frames.
+
+    A block of the input becomes a block of output in the same memory: inner frames are shorter than what they came in. Where that
+    does not hold (a new pcapng interface, a kept frame) a second buffer takes the frame.
+    """
+
+    books: _core.Rewriter
+
+    def __init__(self, source: Source, options: Options, *, pcapng: bool) -> None:
+        rewriter = _core.Rewriter(
+            **options.wanted, pcapng=pcapng, keep_others=options.keep_others, census=True, seed=SEED
+        )
+        super().__init__(source, rewriter, strict=options.strict)
+        self._spare: bytearray | None = None
+
+    def run(self, sink: Sink, progress: Progress | None = None) -> None:
+        """Write everything up to the end of the source, or up to a fault, which is left in `error`."""
+        total = self.window.origin.size
+        while not self.ended:
+            status = self._block(sink)
+            if progress is not None:
+                progress(self.books.offset, total)
+            if status == _MORE_INPUT:
+                self.more()
+        sink.write(self.books.end_output())
+
+    def _block(self, sink: Sink) -> int:
+        """Rewrite what is in the window, until it wants more input."""
+        window = self.window
+        in_place = not window.buffer.readonly and window.origin.memory is None
+        while True:
+            target = window.buffer if in_place else self._second_buffer()
+            status, used, made = self.books.rewrite(
+                window.buffer, window.start, window.end, None if in_place else target
+            )
+            self.moved(status, used)
+            sink.write(memoryview(target)[:made])
+            if status != _MORE_OUTPUT:
+                return status
+            # The consumed bytes are room now; a frame that does not fit even so goes to the second buffer.
+            in_place = window.origin.memory is None and made > 0
+
+    def _second_buffer(self) -> bytearray:
+        """Memory that any frame in the window fits into."""
+        window = self.window
+        size = len(window.buffer) if window.origin.memory is None else min(window.left, _core.MAX_BLOCK)
+        if self._spare is None or len(self._spare) < size + _GROWTH:
+            self._spare = bytearray(size + _GROWTH)
+        return self._spare
+
+
+def decap(
+    source: Source,
+    dest: Target,
+    *,
+    ports: Numbers = DEFAULT_PORTS,
+    vni: Numbers | None = None,
+    keep_others: bool = False,
+    format: Literal["pcap", "pcapng"] | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Write the inner frames of a capture as a capture of their own.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, buffer or binary file object
+        As for `vxtap.open`; '-' is standard input.
+    dest : str, os.PathLike or binary file object
+        Where to; '-' is standard output. A path is written beside its target and renamed when complete.
+    ports : int or iterable of int
+        UDP destination ports that are taken for VXLAN.
+    vni : int or iterable of int, optional
+        Only these; frames of others are counted as ``filtered``.
+    keep_others : bool
+        Write frames that are not decapsulated as they are, on an interface of their own (pcapng only).
+    format : {"pcap", "pcapng"}, optional
+        Of the output; by the suffix of `dest` otherwise, pcap where that says nothing. A classic pcap has microseconds, or
+        nanoseconds where the source has. In pcapng every tunnel (VNI and endpoints) has an interface, named so.
+    strict : bool
+        Raise `TruncatedError` for a capture that ends within a record (after all whole records were written).
+    progress : callable, optional
+        Called after every block with the bytes read and the bytes in all (None where nobody knows).
+
+    Returns
+    -------
+    Report
+        Every frame accounted for.
+
+    Raises
+    ------
+    OptionError
+        For options that make no sense, or an output that is the input.
+    FormatError
+        For a file that is not a capture, where no output is left, or one that is damaged from some byte on: then the output
+        holds all frames before it.
+    OSError
+        For what cannot be read or written; no output is left.
+
+    Examples
+    --------
+    >>> report = vxtap.decap("nva.pcap", "inner.pcap")
+    >>> print(report)
+    """
+    options = Options(ports=ports, vni=vni, keep_others=keep_others, format=format, strict=strict)
+    return run_decap(source, dest, options, progress).report()
+
+
+def run_decap(source: Source, dest: Target, options: Options, progress: Progress | None = None) -> FinishedDecap:
+    """Do what `decap` says, and give back all the books, for those who want to know more than the report."""
+    pcapng = output_format(dest, options) == "pcapng"
+    job = Decap(source, options, pcapng=pcapng)
+    try:
+        if same_file(job.window.origin.stat, dest):
+            raise OptionError(f"{job.window.origin.name}: is the input, and would be overwritten")
+        with Sink(dest) as sink:
+            job.run(sink, progress)
+            finished = FinishedDecap(job, sink.size, sink.name)
+            if job.error is None or (isinstance(job.error, ValueError) and job.books.frames):
+                sink.commit()
+    finally:
+        job.close()
+    if job.error is not None:
+        raise job.error
+    return finished
+
+
+class FinishedDecap:
+    """A decap job that is done: its books."""
+
+    def __init__(self, job: Decap, bytes_out: int, output: str) -> None:
+        self.books = job.books
+        self.output = output
+        self._report = job.report()
+        self._report.bytes_out = bytes_out
+        self._report.times_rounded = job.books.times_rounded
+        self._report.times_lost = job.books.times_lost
+
+    def report(self) -> Report:
+        """Every frame accounted for."""
+        return self._report

@@ -1,0 +1,211 @@
+"""What a capture is and holds, in one pass in bounded memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from vxtap import _core
+from vxtap.options import DEFAULT_PORTS, Options
+from vxtap.report import Report
+from vxtap.scan import RowPass
+from vxtap.tables import COLUMNS, LinkType, Tunnel, link_type_name
+
+if TYPE_CHECKING:
+    from vxtap.errors import VxtapError
+    from vxtap.options import Numbers
+    from vxtap.source import Source
+
+_FORMATS = ("unknown", "pcap", "pcapng")
+_IP_TEXT = 39
+# Rows are of no interest here: as narrow as they get, into memory that is used again and again.
+_ROW, _ROWS = 1, 1 << 16
+_BINARY = 0x80
+
+
+def ip_text(address: bytes) -> str:
+    """One address as text, without numpy."""
+    text = bytearray(4 * _IP_TEXT)
+    _core.format_addresses(address, 16, 1, 16, text, _IP_TEXT)
+    return "".join(map(chr, memoryview(text).cast("I"))).rstrip("\0")
+
+
+def resolution_text(ts_resol: int) -> str:
+    """What a pcapng if_tsresol means."""
+    if ts_resol & _BINARY:
+        return f"2^-{ts_resol & 0x7F} s"
+    return {3: "milliseconds", 6: "microseconds", 9: "nanoseconds"}.get(ts_resol, f"10^-{ts_resol} s")
+
+
+@dataclass(slots=True, kw_only=True)
+class Info:
+    """What `vxtap.info` found.
+
+    Attributes
+    ----------
+    name : str
+        The source.
+    report : Report
+        Every frame accounted for.
+    format : str
+        'pcap' or 'pcapng'.
+    details : str
+        The variant, for people: byte order, version, resolution.
+    link_types : list of str
+        Names with numbers, such as 'LINUX_SLL2 (276)'.
+    interfaces : list of dict
+        number, name, link_type, resolution, snaplen, frames; of SLL2 captures one for each interface index in the headers.
+    tunnels : list of dict
+        tunnel, vni, outer_src, outer_dst, frames, bytes (of inner frames on the wire); most frames first.
+    other_tunnels : int
+        Frames of tunnels beyond the 4,096 that are told apart.
+    looks_like_vxlan : list of dict
+        port, frames: UDP ports that were not asked for and carry what looks like VXLAN.
+    """
+
+    name: str
+    report: Report
+    format: str
+    details: str
+    link_types: list[str] = field(default_factory=list)
+    interfaces: list[dict[str, Any]] = field(default_factory=list)
+    tunnels: list[dict[str, Any]] = field(default_factory=list)
+    other_tunnels: int = 0
+    looks_like_vxlan: list[dict[str, int]] = field(default_factory=list)
+
+    @property
+    def vnis(self) -> list[int]:
+        """The VXLAN network identifiers seen, in rising order."""
+        return sorted({tunnel["vni"] for tunnel in self.tunnels})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it for JSON: the report's keys at top level, and those of this object."""
+        return {
+            **self.report.to_dict(),
+            "format": self.format,
+            "details": self.details,
+            "link_types": self.link_types,
+            "interfaces": self.interfaces,
+            "vnis": self.vnis,
+            "tunnels": self.tunnels,
+            "other_tunnels": self.other_tunnels,
+            "looks_like_vxlan": self.looks_like_vxlan,
+        }
+
+
+def _details(books: _core.Pass) -> tuple[str, str]:
+    kind, big, major, minor, tick, record = books.format
+    parts = ["big-endian" if big else "little-endian", f"version {major}.{minor}"]
+    if tick:
+        parts.append("nanoseconds" if tick == 1 else "microseconds")
+    if record > 16:
+        parts.append(f"modified, {record} bytes a record header")
+    return _FORMATS[kind], ", ".join(parts)
+
+
+def _interfaces(books: _core.Pass) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    cooked, cooked_more = books.counters(False)
+    for number, link_type, snaplen, ts_resol, _, name, frames in books.interfaces()[0]:
+        common = {
+            "link_type": link_type_name(link_type),
+            "resolution": resolution_text(ts_resol),
+            "snaplen": snaplen,
+        }
+        if link_type != LinkType["LINUX_SLL2"] or not cooked:
+            text = name.decode("utf-8", "replace")
+            rows.append({"number": number, "name": text, **common, "frames": frames})
+            continue
+        rows += [{"number": index, "name": "", **common, "frames": count} for index, count in cooked]
+        if cooked_more:
+            rows.append({"number": None, "name": "others", **common, "frames": cooked_more})
+        cooked = []  # the header's indexes are not told apart by pcapng interface
+    return rows
+
+
+def tunnel_rows(books: _core.Pass) -> tuple[list[dict[str, Any]], int]:
+    """The tunnels of a pass that took a census, most frames first, and frames of those beyond the limit."""
+    merged: dict[tuple[int, int, bytes, bytes], list[int]] = {}
+    rows, other = books.tunnels()
+    for kind, vni, src, dst, _, frames, size in rows:  # the core tells clocks apart too, which nobody wants to see
+        counts = merged.setdefault((kind, vni, src, dst), [0, 0])
+        counts[0] += frames
+        counts[1] += size
+    tunnels = [
+        {
+            "tunnel": Tunnel(kind).name,
+            "vni": vni,
+            "outer_src": ip_text(src),
+            "outer_dst": ip_text(dst),
+            "frames": frames,
+            "bytes": size,
+        }
+        for (kind, vni, src, dst), (frames, size) in merged.items()
+        if frames
+    ]
+    return sorted(tunnels, key=lambda row: -row["frames"]), other
+
+
+def likely_ports(books: _core.Pass) -> list[dict[str, int]]:
+    """UDP ports that carry what looks like VXLAN, most frames first."""
+    rows = [{"port": port, "frames": count} for port, count in books.counters(True)[0]]
+    return sorted(rows, key=lambda row: -row["frames"])
+
+
+def link_types(books: _core.Pass) -> list[str]:
+    """The link types of a capture's interfaces, named."""
+    return [link_type_name(number) for number in sorted({row[1] for row in books.interfaces()[0]})]
+
+
+def survey(source: Source, options: Options) -> tuple[Info, VxtapError | OSError | None]:
+    """Take stock of a source up to its end or a fault, which is given back beside what was found."""
+    status = COLUMNS.index("status")
+    offset, size = _core.fields()[status][2:4]
+    run = RowPass(source, options, [(offset, size, 0)], _ROW, level=0, census=True)
+    rows = bytearray(_ROW * _ROWS)
+    try:
+        full = True
+        while full:
+            _, full = run.fill(rows, 0)
+    finally:
+        run.close()
+    tunnels, other = tunnel_rows(run.books)
+    kind, details = _details(run.books)
+    found = Info(
+        name=run.window.origin.name,
+        report=run.report(),
+        format=kind,
+        details=details,
+        link_types=link_types(run.books),
+        interfaces=_interfaces(run.books),
+        tunnels=tunnels,
+        other_tunnels=other,
+        looks_like_vxlan=likely_ports(run.books),
+    )
+    return found, run.error
+
+
+def info(source: Source, *, ports: Numbers = DEFAULT_PORTS, vni: Numbers | None = None, strict: bool = False) -> Info:
+    """Tell what a capture is and holds, in one streaming pass.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, buffer or binary file object
+        As for `vxtap.open`.
+    ports, vni, strict
+        As for `vxtap.open`.
+
+    Returns
+    -------
+    Info
+        Format, link types, interfaces, times, tunnels, and why frames were skipped.
+
+    Raises
+    ------
+    FormatError, OSError
+        For what is not a capture, is damaged, or cannot be read.
+    """
+    found, error = survey(source, Options(ports=ports, vni=vni, strict=strict))
+    if error is not None:
+        raise error
+    return found

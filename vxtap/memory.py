@@ -1,0 +1,66 @@
+"""Memory for rows whose number nobody knows beforehand."""
+
+from __future__ import annotations
+
+import mmap
+
+import numpy as np
+
+_HUGE_PAGES = getattr(mmap, "MADV_HUGEPAGE", None)
+
+
+class Rows:
+    """Rows in anonymous memory that grows without being copied, and ends as an array of just what was written.
+
+    Pages are touched only when a row lands in them, so asking for too much costs address space and nothing else. Huge pages,
+    where the system has them, save most of the page faults, which otherwise cost as much as parsing.
+
+    Attributes
+    ----------
+    count : int
+        Rows written so far.
+    """
+
+    def __init__(self, dtype: np.dtype[np.void], capacity: int) -> None:
+        self._dtype = dtype
+        self.count = 0
+        self._memory = self._allocate(max(capacity, 1))
+
+    def _allocate(self, rows: int) -> mmap.mmap:
+        memory = mmap.mmap(-1, rows * self._dtype.itemsize)
+        if _HUGE_PAGES is not None:
+            memory.madvise(_HUGE_PAGES)
+        return memory
+
+    @property
+    def buffer(self) -> mmap.mmap:
+        """The memory, to be filled from row `count` on."""
+        return self._memory
+
+    @property
+    def capacity(self) -> int:
+        """Rows that there is room for."""
+        return len(self._memory) // self._dtype.itemsize
+
+    def reserve(self, rows: int) -> None:
+        """Have room for this many rows in all."""
+        if rows <= self.capacity:
+            return
+        size = rows * self._dtype.itemsize
+        try:
+            self._memory.resize(size)  # moves page tables, not bytes
+        except (SystemError, OSError):  # a system that cannot: copy
+            larger = self._allocate(rows)
+            used = self.count * self._dtype.itemsize
+            larger[:used] = self._memory[:used]
+            self._memory = larger
+
+    def array(self) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+        """The rows written, without a copy; memory behind them goes back to the system."""
+        if self.count == 0:
+            return np.empty(0, self._dtype)
+        try:
+            self._memory.resize(self.count * self._dtype.itemsize)
+        except (SystemError, OSError):
+            pass  # the rest was never touched
+        return np.frombuffer(self._memory, self._dtype, self.count)

@@ -1,0 +1,141 @@
+"""What became of every frame of a capture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from vxtap.tables import OUTCOMES
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from vxtap._core import Pass
+
+_SECOND = 1_000_000_000
+
+
+def iso_time(ns: int | None) -> str | None:
+    """ISO 8601 UTC with nanoseconds, of nanoseconds since 1970; None stays None."""
+    if ns is None:
+        return None
+    seconds, fraction = divmod(ns, _SECOND)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """The books of one pass: ``decapsulated + sum(skipped.values()) == frames``, always.
+
+    Attributes
+    ----------
+    frames : int
+        In the capture, as far as it was read.
+    decapsulated : int
+        Frames whose inner frame was delivered.
+    skipped : Counter of str
+        The others by reason, the slugs of docs/record.md; reasons that did not occur are absent (and count 0).
+    kept : Counter of str
+        With ``keep_others``: why the frames that are counted as ``skipped["kept"]`` were not decapsulated.
+    bytes_in, bytes_out : int
+        Read (decompressed), and written (0 where nothing is).
+    first_ns, last_ns : int or None
+        Earliest and latest time of a frame, in nanoseconds since 1970 UTC.
+    no_time : int
+        Frames without a time.
+    truncated_tail : int
+        Bytes behind the last whole record: the capture was cut there, or is still being written.
+    times_rounded, times_lost : int
+        Written times that lost digits (a finer interface appeared after a classic pcap was begun), or that the output
+        has no way to hold (no time, or one outside of its years), written as 0.
+    """
+
+    frames: int = 0
+    decapsulated: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+    bytes_in: int = 0
+    bytes_out: int = 0
+    first_ns: int | None = None
+    last_ns: int | None = None
+    no_time: int = 0
+    truncated_tail: int = 0
+    times_rounded: int = 0
+    times_lost: int = 0
+
+    @property
+    def first(self) -> np.datetime64 | None:
+        """Earliest time as ``datetime64[ns]``."""
+        return _datetime64(self.first_ns)
+
+    @property
+    def last(self) -> np.datetime64 | None:
+        """Latest time as ``datetime64[ns]``."""
+        return _datetime64(self.last_ns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report for JSON; times as ISO 8601 UTC with nanoseconds."""
+        return {
+            "frames": self.frames,
+            "decapsulated": self.decapsulated,
+            "skipped": dict(self.skipped),
+            "kept": dict(self.kept),
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+            "first": iso_time(self.first_ns),
+            "last": iso_time(self.last_ns),
+            "no_time": self.no_time,
+            "truncated_tail": self.truncated_tail,
+            "times_rounded": self.times_rounded,
+            "times_lost": self.times_lost,
+        }
+
+    def __str__(self) -> str:
+        """One line for people."""
+        skipped = "".join(f", {count:,} {reason}" for reason, count in self.skipped.most_common())
+        tail = f"; the last {self.truncated_tail:,} bytes are a cut record" if self.truncated_tail else ""
+        return f"{self.frames:,} frames: {self.decapsulated:,} decapsulated{skipped}{tail}"
+
+
+def _datetime64(ns: int | None) -> np.datetime64 | None:
+    import numpy as np  # only here, so that the command starts without it
+
+    return None if ns is None else np.datetime64(ns, "ns")
+
+
+def by_reason(counts: list[int]) -> Counter[str]:
+    """Counts in the core's order by their slugs, without 'decapsulated' and without zeros."""
+    return Counter({slug: n for slug, n in zip(OUTCOMES[1:], counts[1:], strict=True) if n})
+
+
+def take_stock(books: Pass, bytes_in: int, tail: int = 0) -> Report:
+    """Read the core's books."""
+    outcomes = books.outcomes
+    first, last, no_time = books.times
+    timed = books.frames > no_time
+    return Report(
+        frames=books.frames,
+        decapsulated=outcomes[0],
+        skipped=by_reason(outcomes),
+        kept=by_reason(books.kept),
+        bytes_in=bytes_in,
+        first_ns=first if timed else None,
+        last_ns=last if timed else None,
+        no_time=no_time,
+        truncated_tail=tail,
+    )
+
+
+def add_up(reports: list[Report]) -> Report:
+    """One report of several sources."""
+    total = Report()
+    for one in reports:
+        for name in ("frames", "decapsulated", "bytes_in", "bytes_out", "no_time", "truncated_tail"):
+            setattr(total, name, getattr(total, name) + getattr(one, name))
+        total.skipped += one.skipped
+        total.kept += one.kept
+        total.first_ns = min((t for t in (total.first_ns, one.first_ns) if t is not None), default=None)
+        total.last_ns = max((t for t in (total.last_ns, one.last_ns) if t is not None), default=None)
+    return total

@@ -1,0 +1,160 @@
+"""One pass over a source: windows of bytes into rows, with the end of the file and its faults told apart."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from vxtap import _core
+from vxtap.errors import FormatError, TruncatedError, VxtapError, fault
+from vxtap.report import Report, take_stock
+from vxtap.source import Window
+from vxtap.tables import Status
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from vxtap.options import Options
+    from vxtap.source import Source
+
+_MORE_INPUT, _MORE_OUTPUT = Status["MORE_INPUT"].value, Status["MORE_OUTPUT"].value
+_OK, _NOT_CAPTURE = Status["OK"].value, Status["NOT_CAPTURE"].value
+#: Seed of the core's hash tables: nobody outside can aim at a slot.
+SEED = int.from_bytes(os.urandom(8), "little")
+
+
+def describe_bytes(data: bytes) -> str:
+    """Show the first bytes of something for people: as hex, and as text where they are."""
+    text = data.decode("ascii", "replace") if data.isascii() else ""
+    return f"it starts with {data.hex(' ')}" + (f" ({text!r})" if text.isprintable() and text else "")
+
+
+class Pass:
+    """A window and the core's books of it, moved on together.
+
+    Attributes
+    ----------
+    window : Window
+        Where the bytes are.
+    books : vxtap._core.Pass
+        The core's state and counts.
+    error : VxtapError or OSError or None
+        Why reading stopped before the end; raised by whoever reads once all before it was delivered.
+    ended : bool
+        Nothing more comes.
+    """
+
+    def __init__(self, source: Source, books: _core.Pass, *, strict: bool) -> None:
+        self.books = books
+        self.error: VxtapError | OSError | None = None
+        self.ended = False
+        self.tail = 0
+        self._strict = strict
+        self.window = Window(source)
+
+    def more(self) -> bool:
+        """Bring in more bytes; at the end, and at an error, close the books and return False."""
+        try:
+            if self.window.more():
+                return True
+        except (OSError, VxtapError) as error:
+            self.ended = True
+            self.error = error
+            return False
+        self._end()
+        return False
+
+    def _end(self) -> None:
+        self.ended = True
+        status, self.tail = self.books.end(self.window.left)
+        if status != _OK:
+            offset = self.books.offset + self.window.left
+            self.error = fault(self.window.origin.name, status, offset, 0)
+        elif self.tail and self._strict:
+            offset = self.books.offset + self.window.left - self.tail
+            message = (
+                f"{self.window.origin.name}: byte {offset:,}, after frame {self.books.frames:,}:"
+                f" the file ends within a record, of which {self.tail:,} bytes are there"
+            )
+            self.error = TruncatedError(message, Status["CUT_HEADER"].value, offset)
+
+    def moved(self, status: int, used: int) -> None:
+        """The core has consumed bytes, and says what it wants; a fault ends the pass."""
+        self.window.start += used
+        if status in (_MORE_INPUT, _MORE_OUTPUT):
+            return
+        self.ended = True
+        found = describe_bytes(self.window.first_bytes()) if status == _NOT_CAPTURE else ""
+        self.error = fault(
+            self.window.origin.name, status, self.books.fault_offset, self.books.frames, found
+        )
+
+    def report(self) -> Report:
+        """The books so far."""
+        return take_stock(self.books, self.books.offset + (self.window.left if self.ended else 0), self.tail)
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self.window.origin.close()
+
+
+class RowPass(Pass):
+    """A pass that gives rows."""
+
+    books: _core.Scanner
+
+    def __init__(
+        self,
+        source: Source,
+        options: Options,
+        copies: list[tuple[int, int, int]],
+        row_size: int,
+        *,
+        level: int,
+        number: int = 0,
+        census: bool = False,
+    ) -> None:
+        scanner = _core.Scanner(
+            **options.wanted,
+            source=number,
+            level=level,
+            skipped_rows=options.frames == "all",
+            columns=copies,
+            row_size=row_size,
+            census=census,
+            seed=SEED,
+        )
+        super().__init__(source, scanner, strict=options.strict)
+
+    def fill(self, rows: Buffer, row: int, *, one_window: bool = False) -> tuple[int, bool]:
+        """Fill a buffer of rows from row `row` on.
+
+        Parameters
+        ----------
+        rows : Buffer
+            Writable memory, aligned to 8 bytes.
+        row : int
+            The first row to write.
+        one_window : bool
+            Stop, once there is a row, where more bytes would have to be read: the window still holds the rows' frames.
+
+        Returns
+        -------
+        int
+            The next free row.
+        bool
+            Whether the buffer is full; if not, the pass has ended, or stopped for `one_window`.
+        """
+        begin = row
+        while not self.ended:
+            window = self.window
+            status, used, made = self.books.scan(window.buffer, window.start, window.end, rows, row)
+            self.moved(status, used)
+            row += made
+            if status == _MORE_OUTPUT:
+                return row, True
+            if status == _MORE_INPUT and ((one_window and row > begin) or not self.more()):
+                break
+        return row, False
+
+

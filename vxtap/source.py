@@ -1,0 +1,282 @@
+"""Where the bytes of a capture come from: a path, a buffer, a file object, standard input; gzip or not."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+import zlib
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from vxtap import tables
+from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    #: What `vxtap.open` and `vxtap.read` take.
+    Source = str | os.PathLike[str] | Buffer | BinaryIO
+
+#: Bytes read at a time. 64 to 256 KiB stay in the processor's cache while they are parsed; larger blocks are slower.
+BLOCK = 256 << 10
+
+GZIP = b"\x1f\x8b"
+# Compressed containers that are not read, with the program that unpacks them.
+_COMPRESSED = {
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"\xfd7zX": "xz",
+    b"BZh": "bzip2",
+}
+
+
+class Reader(Protocol):
+    """What a source is read through: like `io.RawIOBase.readinto`."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        """Read what is there now into `buffer`: how many bytes, 0 at the end."""
+
+
+class _FileObject:
+    """Any binary file object, by whichever method it has that does not wait for a full buffer."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._readinto = getattr(file, "readinto1", None) or getattr(file, "readinto", None)
+        self._read = file.read
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        if self._readinto is not None:
+            count: int | None = self._readinto(buffer)
+            return count
+        data = self._read(len(buffer))
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise OptionError(f"expected a file object opened in binary mode, its read() gave {type(data).__name__}")
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class _Prefixed(io.RawIOBase):
+    """A reader of which the first bytes were read already."""
+
+    def __init__(self, prefix: bytes, reader: Reader) -> None:
+        self._prefix = memoryview(prefix)
+        self._reader = reader
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int | None:
+        view = memoryview(buffer).cast("B")
+        if not self._prefix:
+            return self._reader.readinto(view)
+        count = min(len(view), len(self._prefix))
+        view[:count] = self._prefix[:count]
+        self._prefix = self._prefix[count:]
+        return count
+
+
+class _Gunzip:
+    """The decompressed bytes of a gzip file, with its errors told as those of a capture."""
+
+    def __init__(self, name: str, prefix: bytes, reader: Reader) -> None:
+        self._name = name
+        self._file = gzip.GzipFile(fileobj=io.BufferedReader(_Prefixed(prefix, reader), BLOCK))
+        self._offset = 0
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        where = f"{self._name}: byte {self._offset:,} of what is compressed"
+        try:
+            count = self._file.readinto1(buffer)
+        except EOFError:
+            message = f"{where}: the gzip file ends early"
+            raise TruncatedError(message, tables.Status.CUT_HEADER, self._offset) from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            message = f"{where}: the gzip file is damaged: {error}"
+            raise FormatError(message, tables.Status.NOT_CAPTURE, self._offset) from None
+        self._offset += count
+        return count
+
+
+class Origin:
+    """An opened source.
+
+    Attributes
+    ----------
+    name : str
+        For messages.
+    memory : memoryview or None
+        All of it, where it was given as a buffer.
+    size : int or None
+        Bytes in all, where that is known before reading.
+    stat : os.stat_result or None
+        Of a file, to tell whether an output is the same one.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.name = "standard input"
+        self.memory: memoryview | None = None
+        self.size: int | None = None
+        self.stat: os.stat_result | None = None
+        self._reader: Reader | None = None
+        self._owned: io.FileIO | None = None
+        self._descriptor: int | None = None  # one that a position can be read from, with nothing in between
+        self._base = 0
+        if isinstance(source, str | os.PathLike):
+            self._open_path(source)
+        elif hasattr(source, "read"):
+            self._open_file(source)
+        else:
+            self._open_buffer(source)
+
+    def _open_path(self, source: str | os.PathLike[str]) -> None:
+        path = os.fspath(source)
+        if path == "-":
+            if os.isatty(0):
+                raise OptionError("standard input is a terminal: pipe a capture into it")
+            file = io.FileIO(0, closefd=False)
+        else:
+            self.name = path
+            file = io.FileIO(path)
+        self._owned = file
+        self._reader = file
+        self._measure(file)
+
+    def _open_file(self, file: BinaryIO) -> None:
+        name = getattr(file, "name", None)
+        self.name = name if isinstance(name, str) else type(file).__name__
+        raw = getattr(file, "raw", file)
+        self._reader = _FileObject(file)
+        if isinstance(raw, io.FileIO) and isinstance(file, io.FileIO | io.BufferedReader):
+            self._measure(raw, file)
+
+    def _measure(self, raw: io.FileIO, file: BinaryIO | io.FileIO | None = None) -> None:
+        """What the file system knows. A regular file can be read again at any place."""
+        self.stat = os.fstat(raw.fileno())
+        if stat.S_ISREG(self.stat.st_mode):
+            self._base = (file or raw).tell()
+            self.size = max(0, self.stat.st_size - self._base)
+            self._descriptor = raw.fileno()
+
+    def _open_buffer(self, source: object) -> None:
+        try:
+            view = memoryview(source)  # type: ignore[arg-type]
+        except TypeError:
+            kind = type(source).__name__
+            raise OptionError(f"expected a path, a buffer or a binary file object, got {kind}") from None
+        if not view.c_contiguous:
+            raise OptionError("the buffer's bytes do not lie together: pass a contiguous one")
+        self.name = f"{type(source).__name__} of {view.nbytes:,} bytes"
+        self.memory = view.cast("B") if view.nbytes else memoryview(b"")
+        self.size = view.nbytes
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read what is there now: how many bytes, 0 at the end."""
+        assert self._reader is not None
+        count = self._reader.readinto(buffer)
+        if count is None:
+            raise BlockingIOError(f"{self.name}: nothing to read yet, and the file object does not wait for it")
+        return count
+
+    def unpack(self, start: bytes) -> bool:
+        """Look at the first bytes read: from gzip, read on decompressed. True where `start` has to be read again."""
+        for magic, program in _COMPRESSED.items():
+            if start.startswith(magic):
+                raise UnsupportedError(
+                    f"{self.name}: compressed with {program}: unpack it on the way in,"
+                    f" '{program} -dc FILE | vxtap decap - -o OUT'"
+                )
+        if not start.startswith(GZIP):
+            return False
+        rest: Reader = io.BytesIO() if self.memory is not None else self._reader  # type: ignore[assignment]
+        self._reader = _Gunzip(self.name, start, rest)
+        self.memory = None
+        self._descriptor = None
+        self.size = None
+        return True
+
+    def read_at(self, offset: int, count: int) -> bytes | None:
+        """Bytes at any place; None where the source has to be read in order (a pipe, a compressed file)."""
+        if self._descriptor is None:
+            return None
+        return os.pread(self._descriptor, count, self._base + offset)
+
+    @property
+    def can_seek(self) -> bool:
+        """Whether `read_at` gives anything."""
+        return self._descriptor is not None
+
+    def close(self) -> None:
+        """Close what was opened here; a file object that was passed in stays open."""
+        if self._owned is not None:
+            self._owned.close()
+        self._reader = None
+        self._descriptor = None
+
+
+class Window:
+    """The bytes of a source that are in memory: ``buffer[start:end]`` have not been consumed yet.
+
+    For a buffer that is all of it, without a copy. For anything else it is a block of about `BLOCK` bytes that is used again
+    and again, and grows only where one record is larger, as its bytes arrive.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.origin = Origin(source)
+        self.start = 0
+        self.end = 0
+        self.offset = 0  # of buffer[0] in the (decompressed) capture
+        self._begun = False
+        self.buffer: memoryview = memoryview(bytearray(BLOCK))
+        if self.origin.memory is not None:
+            self._begin_memory(self.origin.memory)
+
+    def _begin_memory(self, memory: memoryview) -> None:
+        self._begun = True
+        if not self.origin.unpack(bytes(memory) if memory[:2] == GZIP else bytes(memory[:4])):
+            self.buffer = memory
+            self.end = len(memory)
+
+    @property
+    def left(self) -> int:
+        """Bytes that are here and not consumed."""
+        return self.end - self.start
+
+    def more(self) -> bool:
+        """Bring more bytes in behind those that are left; False at the end of the source."""
+        if self.origin.memory is not None:
+            return False
+        self.buffer[: self.left] = self.buffer[self.start : self.end]
+        self.offset += self.start
+        self.start, self.end = 0, self.left
+        if self.end == len(self.buffer):
+            larger = memoryview(bytearray(2 * len(self.buffer)))
+            larger[: self.end] = self.buffer
+            self.buffer = larger
+        count = self.origin.readinto(self.buffer[self.end :])
+        self.end += count
+        if not self._begun and (self.end >= 4 or not count):
+            self._begun = True
+            if self.origin.unpack(bytes(self.buffer[: self.end])):
+                self.end = 0
+                return self.more()
+        return count > 0
+
+    def first_bytes(self, count: int = 8) -> bytes:
+        """What the next record starts with, for messages."""
+        return bytes(self.buffer[self.start : min(self.end, self.start + count)])
+
+    def view(self, offset: int, count: int) -> memoryview | None:
+        """Bytes of the capture that lie in the window, without a copy; None where they are not here."""
+        at = offset - self.offset
+        return self.buffer[at : at + count] if 0 <= at and at + count <= self.end else None
+
+
+def same_file(one: os.stat_result | None, path: object) -> bool:
+    """Whether a path leads to that very file."""
+    if one is None or not isinstance(path, str | os.PathLike):
+        return False
+    try:
+        return os.path.samestat(one, os.stat(path))
+    except OSError:
+        return False
