@@ -14,9 +14,9 @@ EXTRA = os.environ.get("VXTAP_CFLAGS", "").split()
 
 core = Extension(
     "vxtap._core",
-    ["vxtap/_core.pyx", *sorted(glob("csrc/*.c"))],
+    ["vxtap/_core.pyx", "csrc/vxtap.c"],
     include_dirs=["csrc"],
-    depends=[*glob("csrc/*.h"), "vxtap/_csrc.pxd"],
+    depends=[*glob("csrc/*.[ch]"), "vxtap/_csrc.pxd"],
     extra_compile_args=["-std=c11", "-O3", *EXTRA],
     extra_link_args=EXTRA,
     define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],

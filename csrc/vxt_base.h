@@ -11,6 +11,17 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Steps that every frame takes: worth being inlined whatever their size, so that what one finds stays in registers for
+ * the next. All of the core is compiled as one file (vxtap.c) for the same reason. A local whose address goes to a
+ * function that is not inlined lives in memory from then on, so the rare ways are given copies of it. */
+#if defined(__clang__)
+#define VXT_HOT __attribute__((always_inline))
+#elif defined(__GNUC__)
+#define VXT_HOT inline __attribute__((always_inline))
+#else
+#define VXT_HOT
+#endif
+
 /* Limits, all in one place. A capture that exceeds one is refused or counted, never followed. */
 enum {
     VXT_MAX_CAPLEN = 4 << 20,     /* bytes of one frame: BIG TCP reaches 512 KiB, a damaged length 4 GiB */

@@ -10,7 +10,11 @@
 static inline uint16_t vxt_be16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
 static inline uint16_t vxt_le16(const uint8_t *p) { return (uint16_t)(p[1] << 8 | p[0]); }
 static inline uint32_t vxt_be24(const uint8_t *p) { return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2]; }
-static inline uint32_t vxt_be32(const uint8_t *p) { return (uint32_t)p[0] << 24 | vxt_be24(p + 1); }
+
+static inline uint32_t vxt_be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
 
 static inline uint32_t vxt_le32(const uint8_t *p)
 {
@@ -38,12 +42,24 @@ static inline void vxt_put_le32(uint8_t *p, uint32_t v)
     vxt_put_le16(p + 2, (uint16_t)(v >> 16));
 }
 
-/* IPv4 as an IPv6 address: ::ffff:a.b.c.d, RFC 4291 2.5.5.2. */
+static inline void vxt_put_be64(uint8_t *p, uint64_t v)
+{
+    p[0] = (uint8_t)(v >> 56);
+    p[1] = (uint8_t)(v >> 48);
+    p[2] = (uint8_t)(v >> 40);
+    p[3] = (uint8_t)(v >> 32);
+    p[4] = (uint8_t)(v >> 24);
+    p[5] = (uint8_t)(v >> 16);
+    p[6] = (uint8_t)(v >> 8);
+    p[7] = (uint8_t)v;
+}
+
+/* IPv4 as an IPv6 address: ::ffff:a.b.c.d, RFC 4291 2.5.5.2. In two stores, which the next load of eight bytes can use.
+ */
 static inline void vxt_put_mapped(uint8_t *p, const uint8_t *ipv4)
 {
-    memset(p, 0, 10);
-    p[10] = p[11] = 0xff;
-    memcpy(p + 12, ipv4, 4);
+    memset(p, 0, 8);
+    vxt_put_be64(p + 8, UINT64_C(0xffff) << 32 | vxt_be32(ipv4));
 }
 
 #endif

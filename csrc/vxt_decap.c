@@ -3,7 +3,7 @@
 #include "vxt_inner.h"
 #include "vxt_tunnel.h"
 
-static vxt_status outer_ip(const vxt_link *link, vxt_span *span, vxt_ip *ip, vxt_packet *r)
+static VXT_HOT vxt_status outer_ip(const vxt_link *link, vxt_span *span, vxt_ip *ip, vxt_packet *r)
 {
     vxt_status status = vxt_ip_parse(link->ethertype, span, ip);
 
@@ -14,7 +14,7 @@ static vxt_status outer_ip(const vxt_link *link, vxt_span *span, vxt_ip *ip, vxt
     return status;
 }
 
-static vxt_status outer(const vxt_frame *frame, const vxt_options *options, vxt_span *span, vxt_packet *r)
+static VXT_HOT vxt_status outer(const vxt_frame *frame, const vxt_options *options, vxt_span *span, vxt_packet *r)
 {
     vxt_link link;
     vxt_ip ip;
@@ -35,12 +35,12 @@ static vxt_status outer(const vxt_frame *frame, const vxt_options *options, vxt_
     return vxt_vxlan_parse(options, span, r);
 }
 
-vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options, vxt_packet *r, vxt_span *inner)
+VXT_HOT vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options, vxt_packet *r, vxt_span *inner)
 {
-    vxt_span whole = {frame->data, frame->wirelen};
+    vxt_span whole = vxt_span_of(frame->data, frame->wirelen);
     vxt_status status = frame->status;
 
-    memset(r, 0, sizeof *r);
+    vxt_packet_clear(r);
     r->ts = frame->ts;
     r->frame = frame->number;
     r->source = options->source;
@@ -54,9 +54,9 @@ vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options, vxt_pac
         whole = *inner;
     else if (status != VXT_OTHER_PORT)
         *inner = whole;
-    r->offset = frame->offset + vxt_behind(whole.s, frame->data);
-    r->caplen = (uint32_t)vxt_left(whole.s);
-    r->wirelen = whole.wire;
+    r->offset = frame->offset + whole.at;
+    r->caplen = vxt_span_left(whole);
+    r->wirelen = vxt_span_wire(whole);
     if (r->caplen < r->wirelen)
         r->flags |= VXT_FLAG_TRUNCATED;
     if (status == VXT_OK)

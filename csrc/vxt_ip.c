@@ -4,34 +4,36 @@
 #include "vxt_link.h"
 
 enum { IPV4_LEN = 20, IPV6_LEN = 40, UNIT = 8 };
+enum { NO_OPTIONS = 0x45 }; /* first byte of nearly every IPv4 packet: version 4, five words of header */
 
 /* A length field has been read, and says that `length` bytes follow here. A field of 0 is what segmentation offload and
  * BIG TCP leave behind: the packet goes to the end of the frame. */
-static void apply_length(vxt_span *span, uint32_t field, uint32_t length, vxt_ip *ip)
+static VXT_HOT void apply_length(vxt_span *span, uint32_t field, uint32_t length, vxt_ip *ip)
 {
     if (field == 0)
         return;
-    ip->beyond = length > span->wire;
+    ip->beyond = length > vxt_span_wire(*span);
     vxt_span_set(span, length);
 }
 
-static vxt_status parse_ipv4(vxt_span *span, vxt_ip *ip)
+static VXT_HOT vxt_status parse_ipv4(vxt_span *span, vxt_ip *ip)
 {
     const uint8_t *h = vxt_span_take(span, IPV4_LEN);
-    uint32_t header_len, total_len, fragment;
+    uint32_t first, second, header_len, total_len;
 
     if (!h)
         return vxt_span_why(*span, IPV4_LEN);
-    header_len = (h[0] & 0x0fu) * 4u;
-    if (h[0] >> 4 != 4 || header_len < IPV4_LEN)
+    first = vxt_be32(h);      /* version, header length, DSCP and ECN, total length */
+    second = vxt_be32(h + 4); /* identification, flags, fragment offset */
+    header_len = (first >> 24 & 0xf) * 4;
+    total_len = first & 0xffff;
+    if (first >> 24 != NO_OPTIONS && (first >> 28 != 4 || header_len < IPV4_LEN))
         return VXT_MALFORMED;
-    total_len = vxt_be16(h + 2);
-    fragment = vxt_be16(h + 6);
     ip->version = 4;
-    ip->dscp = h[1] >> 2;
-    ip->id = vxt_be16(h + 4);
-    ip->fragment = (fragment & 0x3fff) != 0;
-    ip->later = (fragment & 0x1fff) != 0;
+    ip->dscp = (uint8_t)(first >> 18 & 0x3f);
+    ip->id = second >> 16;
+    ip->fragment = (second & 0x3fff) != 0;
+    ip->later = (second & 0x1fff) != 0;
     ip->ttl = h[8];
     ip->proto = h[9];
     ip->src = h + 12;
@@ -39,7 +41,7 @@ static vxt_status parse_ipv4(vxt_span *span, vxt_ip *ip)
     if (total_len != 0 && total_len < header_len)
         return VXT_MALFORMED;
     apply_length(span, total_len, total_len - IPV4_LEN, ip);
-    if (!vxt_span_take(span, header_len - IPV4_LEN))
+    if (header_len > IPV4_LEN && !vxt_span_take(span, header_len - IPV4_LEN))
         return vxt_span_why(*span, header_len - IPV4_LEN);
     return VXT_OK;
 }
@@ -119,17 +121,24 @@ static vxt_status parse_ipv6(vxt_span *span, vxt_ip *ip)
     return VXT_OK;
 }
 
-vxt_status vxt_ip_parse(uint16_t ethertype, vxt_span *span, vxt_ip *ip)
+VXT_HOT vxt_status vxt_ip_parse(uint16_t ethertype, vxt_span *span, vxt_ip *ip)
 {
+    vxt_status status = VXT_NOT_IP;
+
     *ip = (vxt_ip){0};
     if (ethertype == VXT_ETHERTYPE_IPV4)
         return parse_ipv4(span, ip);
-    if (ethertype == VXT_ETHERTYPE_IPV6)
-        return parse_ipv6(span, ip);
-    return VXT_NOT_IP;
+    if (ethertype == VXT_ETHERTYPE_IPV6) {
+        vxt_span span6 = *span; /* copies: see VXT_HOT */
+        vxt_ip ip6 = *ip;
+        status = parse_ipv6(&span6, &ip6);
+        *span = span6;
+        *ip = ip6;
+    }
+    return status;
 }
 
-void vxt_ip_address(uint8_t *column, const vxt_ip *ip, const uint8_t *address)
+VXT_HOT void vxt_ip_address(uint8_t *column, const vxt_ip *ip, const uint8_t *address)
 {
     if (ip->version == 6)
         memcpy(column, address, 16);

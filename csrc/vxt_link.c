@@ -24,9 +24,12 @@ vxt_link_kind vxt_link_kind_of(uint32_t linktype)
     }
 }
 
-static bool is_vlan(uint16_t ethertype) { return ethertype == 0x8100 || ethertype == 0x88a8 || ethertype == 0x9100; }
+static bool is_vlan(uint16_t ethertype)
+{
+    return ethertype >= 0x8100 && (ethertype == 0x8100 || ethertype == 0x88a8 || ethertype == 0x9100);
+}
 
-vxt_status vxt_link_vlans(vxt_span *span, vxt_link *link)
+VXT_HOT vxt_status vxt_link_vlans(vxt_span *span, vxt_link *link)
 {
     while (is_vlan(link->ethertype) && link->vlan_tags < VXT_MAX_VLANS) {
         const uint8_t *tag = vxt_span_take(span, TAG_LEN);
@@ -61,55 +64,68 @@ static uint16_t ethertype_of_version(uint8_t first)
     return first >> 4 == 4 ? VXT_ETHERTYPE_IPV4 : first >> 4 == 6 ? VXT_ETHERTYPE_IPV6 : 0;
 }
 
-static uint32_t header_len(vxt_link_kind kind)
+static vxt_status parse_cooked(vxt_span *span, vxt_link *link)
 {
-    switch (kind) {
-    case VXT_LINK_ETHERNET:
-        return VXT_ETH_LEN;
-    case VXT_LINK_SLL:
-        return SLL_LEN;
-    case VXT_LINK_SLL2:
-        return SLL2_LEN;
-    case VXT_LINK_LOOP:
-        return LOOP_LEN;
-    default:
-        return 0;
-    }
+    const uint8_t *h = vxt_span_take(span, SLL_LEN);
+
+    if (!h)
+        return vxt_span_why(*span, SLL_LEN);
+    link->outgoing = vxt_be16(h) == COOKED_OUTGOING;
+    link->ethertype = vxt_be16(h + 14);
+    return vxt_link_vlans(span, link);
+}
+
+static VXT_HOT vxt_status parse_cooked2(vxt_span *span, vxt_link *link)
+{
+    const uint8_t *h = vxt_span_take(span, SLL2_LEN);
+
+    if (!h)
+        return vxt_span_why(*span, SLL2_LEN);
+    link->has_interface = true;
+    link->interface = vxt_be32(h + 4);
+    link->outgoing = h[10] == COOKED_OUTGOING;
+    link->ethertype = vxt_be16(h);
+    return vxt_link_vlans(span, link);
+}
+
+static vxt_status parse_loop(vxt_span *span, vxt_link *link)
+{
+    const uint8_t *h = vxt_span_take(span, LOOP_LEN);
+
+    if (!h)
+        return vxt_span_why(*span, LOOP_LEN);
+    link->ethertype = ethertype_of_family(vxt_be32(h));
+    return VXT_OK;
 }
 
 static vxt_status parse_raw(const vxt_span *span, vxt_link *link)
 {
-    const uint8_t *first = vxt_peek(span->s, 1);
+    const uint8_t *first = vxt_span_peek(*span, 1);
+
     if (!first)
         return vxt_span_why(*span, 1);
     link->ethertype = ethertype_of_version(*first);
     return VXT_OK;
 }
 
-vxt_status vxt_link_parse(vxt_link_kind kind, vxt_span *span, vxt_link *link)
+VXT_HOT vxt_status vxt_link_ethernet(vxt_span *span, vxt_link *link)
 {
-    uint32_t len = header_len(kind);
-    const uint8_t *h = vxt_span_take(span, len);
+    const uint8_t *h = vxt_span_take(span, VXT_ETH_LEN);
+
     *link = (vxt_link){0};
     if (!h)
-        return vxt_span_why(*span, len);
+        return vxt_span_why(*span, VXT_ETH_LEN);
+    link->ethertype = vxt_be16(h + 12);
+    return vxt_link_vlans(span, link);
+}
+
+static vxt_status parse_rare(vxt_link_kind kind, vxt_span *span, vxt_link *link)
+{
     switch (kind) {
-    case VXT_LINK_ETHERNET:
-        link->ethertype = vxt_be16(h + 12);
-        break;
     case VXT_LINK_SLL:
-        link->outgoing = vxt_be16(h) == COOKED_OUTGOING;
-        link->ethertype = vxt_be16(h + 14);
-        break;
-    case VXT_LINK_SLL2:
-        link->has_interface = true;
-        link->interface = vxt_be32(h + 4);
-        link->outgoing = h[10] == COOKED_OUTGOING;
-        link->ethertype = vxt_be16(h);
-        break;
+        return parse_cooked(span, link);
     case VXT_LINK_LOOP:
-        link->ethertype = ethertype_of_family(vxt_be32(h));
-        return VXT_OK;
+        return parse_loop(span, link);
     case VXT_LINK_RAW:
         return parse_raw(span, link);
     case VXT_LINK_IPV4:
@@ -121,5 +137,22 @@ vxt_status vxt_link_parse(vxt_link_kind kind, vxt_span *span, vxt_link *link)
     default:
         return VXT_LINK_TYPE;
     }
-    return vxt_link_vlans(span, link);
+}
+
+VXT_HOT vxt_status vxt_link_parse(vxt_link_kind kind, vxt_span *span, vxt_link *link)
+{
+    vxt_span span2;
+    vxt_link link2 = {0};
+    vxt_status status;
+
+    *link = link2;
+    if (kind == VXT_LINK_ETHERNET)
+        return vxt_link_ethernet(span, link);
+    if (kind == VXT_LINK_SLL2)
+        return parse_cooked2(span, link);
+    span2 = *span; /* copies: see VXT_HOT */
+    status = parse_rare(kind, &span2, &link2);
+    *span = span2;
+    *link = link2;
+    return status;
 }

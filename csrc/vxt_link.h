@@ -16,7 +16,7 @@
     X(101, RAW, RAW)                                                                                                   \
     X(12, RAW_BSD, RAW)                                                                                                \
     X(14, RAW_OPENBSD, RAW)                                                                                            \
-    X(228, IPV4, IPV4)                                                                                                  \
+    X(228, IPV4, IPV4)                                                                                                 \
     X(229, IPV6, IPV6)
 
 typedef enum vxt_link_kind {
@@ -51,6 +51,9 @@ typedef struct vxt_link {
 /* Pass the link header. VXT_OK and `span` at the network layer; else why not (TRUNCATED_OUTER, MALFORMED, NOT_IP,
  * LINK_TYPE), and `link` holds what was reached. OK does not promise that the ethertype is IP's. */
 vxt_status vxt_link_parse(vxt_link_kind kind, vxt_span *span, vxt_link *link);
+
+/* The same for Ethernet alone, inner or outer. */
+vxt_status vxt_link_ethernet(vxt_span *span, vxt_link *link);
 
 /* Pass VLAN tags (IEEE 802.1Q, 802.1ad, and 0x9100 of switches before it) while `link->ethertype` is one. */
 vxt_status vxt_link_vlans(vxt_span *span, vxt_link *link);

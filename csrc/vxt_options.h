@@ -26,6 +26,8 @@ static inline bool vxt_wants_vni(const vxt_options *o, uint32_t vni)
 {
     uint32_t low = 0, high = o->vni_count;
 
+    if (high == 0)
+        return true;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (o->vnis[middle] < vni)
@@ -33,7 +35,7 @@ static inline bool vxt_wants_vni(const vxt_options *o, uint32_t vni)
         else
             high = middle;
     }
-    return o->vni_count == 0 || (low < o->vni_count && o->vnis[low] == vni);
+    return low < o->vni_count && o->vnis[low] == vni;
 }
 
 #endif

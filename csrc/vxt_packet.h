@@ -67,6 +67,16 @@ typedef struct vxt_packet {
 
 static_assert(sizeof(vxt_packet) == 176, "the record is as small as its columns allow; change this on purpose only");
 
+/* Zero a record. In pieces: compilers turn one large memset into a string instruction that takes 20 cycles to start. */
+static inline void vxt_packet_clear(vxt_packet *r)
+{
+    uint8_t *p = (uint8_t *)r;
+
+    memset(p, 0, 64);
+    memset(p + 64, 0, 64);
+    memset(p + 128, 0, sizeof *r - 128);
+}
+
 /* Flags of a record: X(NAME, bit, meaning). */
 #define VXT_FLAGS(X)                                                                                                   \
     X(TRUNCATED, 0, "the inner frame is longer than what is here: a snaplen, or the first fragment of a datagram")     \

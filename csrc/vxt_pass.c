@@ -2,7 +2,7 @@
 
 #include "vxt_tunnel.h"
 
-vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r)
+VXT_HOT vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r)
 {
     vxt_status status = vxt_reader_next(&pass->reader, in, &step->frame);
 
@@ -11,17 +11,7 @@ vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_pack
     return status;
 }
 
-void vxt_pass_tunnel_key(const vxt_pass *pass, const vxt_step *step, const vxt_packet *r, vxt_tunnel_key *key)
-{
-    memcpy(key->outer_src, r->outer_src, VXT_IPLEN);
-    memcpy(key->outer_dst, r->outer_dst, VXT_IPLEN);
-    key->vni = r->vni;
-    key->source = r->source;
-    key->fine = vxt_interface_is_fine(&pass->reader.interfaces.items[step->frame.interface]);
-    key->tunnel = r->tunnel;
-}
-
-static void count_time(vxt_pass *pass, int64_t ts)
+static VXT_HOT void count_time(vxt_pass *pass, int64_t ts)
 {
     if (ts == VXT_NAT) {
         pass->timeless++;
@@ -33,19 +23,12 @@ static void count_time(vxt_pass *pass, int64_t ts)
         pass->last = ts;
 }
 
-static void take_census(vxt_pass *pass, const vxt_step *step, const vxt_packet *r)
+static void count_tunnel(vxt_pass *pass, const vxt_packet *r, uint32_t interface)
 {
-    vxt_tunnel_key key;
-    vxt_tunnel_row *row;
+    bool fine = vxt_interface_is_fine(&pass->reader.interfaces.items[interface]);
+    vxt_tunnel_row *row = vxt_tunnels_find(&pass->census->tunnels, r, fine);
 
-    if (step->frame.link == VXT_LINK_SLL2)
-        vxt_counters_add(&pass->census->interfaces, r->interface);
-    if (r->status == VXT_OTHER_PORT && vxt_vxlan_plausible(step->inner))
-        vxt_counters_add(&pass->census->ports, r->outer_dport);
-    if (r->status != VXT_OK)
-        return;
-    vxt_pass_tunnel_key(pass, step, r, &key);
-    if ((row = vxt_tunnels_find(&pass->census->tunnels, &key))) {
+    if (row) {
         row->frames++;
         row->bytes += r->wirelen;
     } else {
@@ -53,7 +36,19 @@ static void take_census(vxt_pass *pass, const vxt_step *step, const vxt_packet *
     }
 }
 
-void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step, const vxt_packet *r, vxt_status outcome)
+/* `step` stays in registers: only parts of it are handed on. */
+static VXT_HOT void take_census(vxt_pass *pass, const vxt_step *step, const vxt_packet *r)
+{
+    if (step->frame.link == VXT_LINK_SLL2)
+        vxt_counters_add(&pass->census->interfaces, r->interface);
+    if (r->status == VXT_OK)
+        count_tunnel(pass, r, step->frame.interface);
+    else if (r->status == VXT_OTHER_PORT && vxt_vxlan_plausible(step->inner))
+        vxt_counters_add(&pass->census->ports, r->outer_dport);
+}
+
+VXT_HOT void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step, const vxt_packet *r,
+                            vxt_status outcome)
 {
     pass->outcomes[outcome]++;
     if (outcome == VXT_KEPT)

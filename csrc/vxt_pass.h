@@ -34,9 +34,6 @@ typedef struct vxt_step {
  * Returns as vxt_reader_next; the outcome is r->status. */
 vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r);
 
-/* The tunnel that a decapsulated frame came through. */
-void vxt_pass_tunnel_key(const vxt_pass *pass, const vxt_step *step, const vxt_packet *r, vxt_tunnel_key *key);
-
 /* Count the frame, as `outcome` (what it was decided to be, or VXT_KEPT), and move past it. */
 void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step, const vxt_packet *r, vxt_status outcome);
 

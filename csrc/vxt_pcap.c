@@ -65,7 +65,7 @@ vxt_status vxt_pcap_open(vxt_pcap *file, vxt_interfaces *table, vxt_slice *in)
     return VXT_OK;
 }
 
-vxt_status vxt_pcap_next(const vxt_pcap *file, vxt_slice in, vxt_frame *frame)
+VXT_HOT vxt_status vxt_pcap_next(const vxt_pcap *file, vxt_slice in, vxt_frame *frame)
 {
     const uint8_t *h = vxt_take(&in, file->record_len), *data;
     uint32_t caplen, wirelen;

@@ -20,36 +20,52 @@ static vxt_status open_capture(vxt_reader *reader, vxt_slice *in)
     return status;
 }
 
-static vxt_status next_of_pcap(vxt_reader *reader, vxt_slice in, vxt_frame *frame)
+static VXT_HOT vxt_status next_of_pcap(vxt_reader *reader, vxt_slice in, vxt_frame *frame)
 {
     frame->interface = frame->interface_number = 0;
     frame->link = (vxt_link_kind)reader->interfaces.items[0].link;
     return vxt_pcap_next(&reader->pcap, in, frame);
 }
 
-vxt_status vxt_reader_next(vxt_reader *reader, vxt_slice *in, vxt_frame *frame)
+/* Everything but the next record of an opened pcap. */
+static vxt_status next_of_others(vxt_reader *reader, vxt_slice *in, vxt_frame *frame)
 {
     vxt_slice start = *in;
     vxt_status status = VXT_OK;
 
     if (reader->format == VXT_FORMAT_UNKNOWN)
         status = open_capture(reader, in);
-    if (status == VXT_OK)
-        status = reader->format == VXT_FORMAT_PCAP ? next_of_pcap(reader, *in, frame)
-                                                   : vxt_pcapng_next(&reader->pcapng, &reader->interfaces, in, frame);
+    if (status == VXT_OK && reader->format == VXT_FORMAT_PCAPNG)
+        status = vxt_pcapng_next(&reader->pcapng, &reader->interfaces, in, frame);
+    else if (status == VXT_OK)
+        status = next_of_pcap(reader, *in, frame);
     reader->offset += vxt_behind(*in, start);
-    if (status == VXT_OK) {
-        frame->number = reader->frames + 1;
-        frame->offset += reader->offset;
-    }
     return status;
 }
 
-void vxt_reader_pass(vxt_reader *reader, vxt_slice *in, const vxt_frame *frame)
+VXT_HOT vxt_status vxt_reader_next(vxt_reader *reader, vxt_slice *in, vxt_frame *frame)
+{
+    vxt_status status;
+
+    if (reader->format == VXT_FORMAT_PCAP) {
+        status = next_of_pcap(reader, *in, frame);
+    } else {
+        vxt_slice in2 = *in; /* copies: see VXT_HOT */
+        vxt_frame frame2 = {0};
+        status = next_of_others(reader, &in2, &frame2);
+        *in = in2;
+        *frame = frame2;
+    }
+    frame->number = reader->frames + 1;
+    frame->offset += reader->offset;
+    return status;
+}
+
+VXT_HOT void vxt_reader_pass(vxt_reader *reader, vxt_slice *in, const vxt_frame *frame)
 {
     reader->frames++;
     reader->offset += vxt_behind(frame->rest, *in);
-    if (frame->status != VXT_NO_INTERFACE)
+    if (reader->format == VXT_FORMAT_PCAPNG && frame->status != VXT_NO_INTERFACE)
         reader->interfaces.items[frame->interface].frames++;
     *in = frame->rest;
 }

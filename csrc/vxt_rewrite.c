@@ -8,17 +8,6 @@ enum {
     PCAPNG_LINKTYPES = 1 << 16
 };
 
-/* One frame on its way out. `preface` is what its record needs before it, a file header or a new interface: built
- * aside, since nothing counts as written until there is room for all of it. */
-typedef struct emission {
-    vxt_slice data;
-    vxt_write_packet packet;
-    uint32_t *slot; /* where 1 + the number of its interface is remembered */
-    size_t preface_len;
-    uint8_t preface[PREFACE_LEN];
-    char comment[VXT_WRITE_NAME_LEN];
-} emission;
-
 /* A classic pcap has one resolution: the finest that the input has declared when the first frame is written. */
 static bool any_fine(const vxt_interfaces *table)
 {
@@ -36,29 +25,69 @@ static size_t put_file_header(vxt_rewrite *w, uint8_t *p)
     return vxt_write_pcap_header(p, w->nano, LINKTYPE_ETHERNET);
 }
 
-static void add_interface(emission *e, uint32_t linktype, const char *name, size_t name_len)
+static vxt_status start_pcap(vxt_rewrite *w, vxt_room *out)
+{
+    uint8_t *p = vxt_claim(out, VXT_PCAP_HEADER_LEN);
+
+    if (!p)
+        return VXT_MORE_OUTPUT;
+    put_file_header(w, p);
+    w->started = true;
+    return VXT_OK;
+}
+
+/* The data moves first, here and below: it may lie where its own header will be. */
+static VXT_HOT vxt_status put_pcap(vxt_rewrite *w, vxt_slice data, const vxt_packet *r, vxt_room *out)
+{
+    vxt_room room = *out;
+    uint8_t *p;
+
+    if (!w->started && start_pcap(w, &room) != VXT_OK)
+        return VXT_MORE_OUTPUT;
+    if (!(p = vxt_claim(&room, VXT_PCAP_RECORD_LEN + (size_t)r->caplen)))
+        return VXT_MORE_OUTPUT;
+    memmove(p + VXT_PCAP_RECORD_LEN, data.p, r->caplen);
+    vxt_write_pcap_record(p, w->nano, r->ts, r->caplen, r->wirelen);
+    if (!vxt_write_fits_pcap(r->ts))
+        w->unwritable++;
+    else if (!w->nano && r->ts % 1000 != 0)
+        w->rounded++;
+    *out = room;
+    return VXT_OK;
+}
+
+/* One frame on its way into pcapng. `preface` is what its block needs before it, a section header or a new interface:
+ * built aside, since nothing counts as written until there is room for all of it. */
+typedef struct emission {
+    vxt_write_packet packet;
+    uint32_t *slot; /* where 1 + the number of its interface is remembered */
+    size_t preface_len;
+    uint8_t preface[PREFACE_LEN];
+    char comment[VXT_WRITE_NAME_LEN];
+} emission;
+
+static void announce(emission *e, uint32_t linktype, const char *name, size_t name_len)
 {
     e->preface_len += vxt_write_interface(e->preface + e->preface_len, linktype, e->packet.fine, name, name_len);
 }
 
 /* The interface of a decapsulated frame: one for each tunnel, and one for all tunnels beyond those that are told apart.
  */
-static void use_tunnel(vxt_rewrite *w, const vxt_step *step, const vxt_packet *r, emission *e)
+static void use_tunnel(vxt_rewrite *w, const vxt_packet *r, emission *e)
 {
+    vxt_tunnel_row *row = vxt_tunnels_find(&w->pass.census->tunnels, r, e->packet.fine);
+    vxt_tunnel_key key = vxt_tunnel_key_of(r, e->packet.fine);
     char name[VXT_WRITE_NAME_LEN];
-    vxt_tunnel_key key;
-    vxt_tunnel_row *row;
 
-    vxt_pass_tunnel_key(&w->pass, step, r, &key);
-    if ((row = vxt_tunnels_find(&w->pass.census->tunnels, &key))) {
+    if (row) {
         e->slot = &row->output;
         if (*e->slot == 0)
-            add_interface(e, LINKTYPE_ETHERNET, name, vxt_write_tunnel_name(name, &key));
+            announce(e, LINKTYPE_ETHERNET, name, vxt_write_tunnel_name(name, &key));
         return;
     }
     e->slot = &w->other[e->packet.fine];
     if (*e->slot == 0)
-        add_interface(e, LINKTYPE_ETHERNET, "other", 5);
+        announce(e, LINKTYPE_ETHERNET, "other", 5);
     e->packet.comment = e->comment;
     e->packet.comment_len = vxt_write_tunnel_name(e->comment, &key);
 }
@@ -72,67 +101,62 @@ static void use_input(vxt_interface *it, emission *e)
     if (*e->slot)
         return;
     memcpy(name + 5, it->name, it->name_len);
-    add_interface(e, it->linktype, name, it->name_len ? 5u + it->name_len : 4u);
+    announce(e, it->linktype, name, it->name_len ? 5u + it->name_len : 4u);
 }
 
-static void plan(vxt_rewrite *w, const vxt_step *step, const vxt_packet *r, emission *e)
+static void plan(vxt_rewrite *w, vxt_interface *it, const vxt_packet *r, emission *e)
 {
-    vxt_interface *it = &w->pass.reader.interfaces.items[step->frame.interface];
-
-    e->data = r->status == VXT_OK ? step->inner.s : step->frame.data;
     e->slot = NULL;
     e->packet = (vxt_write_packet){.ts = r->ts, .caplen = r->caplen, .wirelen = r->wirelen};
     e->packet.fine = vxt_interface_is_fine(it);
     e->preface_len = w->started ? 0 : put_file_header(w, e->preface);
-    if (w->format == VXT_FORMAT_PCAP)
-        return;
     if (r->status == VXT_OK)
-        use_tunnel(w, step, r, e);
+        use_tunnel(w, r, e);
     else
         use_input(it, e);
     e->packet.interface = *e->slot ? *e->slot - 1 : w->interfaces;
 }
 
-/* The data moves first: it may lie where its own header will be. */
-static bool put(const vxt_rewrite *w, const emission *e, vxt_room *room)
+static vxt_status put_pcapng(vxt_rewrite *w, vxt_interface *it, vxt_slice data, const vxt_packet *r, vxt_room *out)
 {
-    bool pcap = w->format == VXT_FORMAT_PCAP;
-    size_t header = pcap ? (size_t)VXT_PCAP_RECORD_LEN : (size_t)VXT_WRITE_PACKET_LEN;
-    size_t size = pcap ? header + e->packet.caplen : vxt_write_packet_size(&e->packet);
-    uint8_t *p = vxt_claim(room, e->preface_len + size);
+    emission e;
+    uint8_t *p;
 
-    if (!p)
-        return false;
-    memmove(p + e->preface_len + header, e->data.p, e->packet.caplen);
-    memcpy(p, e->preface, e->preface_len);
-    if (pcap)
-        vxt_write_pcap_record(p + e->preface_len, w->nano, e->packet.ts, e->packet.caplen, e->packet.wirelen);
-    else
-        vxt_write_packet_around(p + e->preface_len, &e->packet);
-    return true;
-}
-
-static void account(vxt_rewrite *w, const emission *e)
-{
-    bool pcap = w->format == VXT_FORMAT_PCAP;
-
+    plan(w, it, r, &e);
+    if (!(p = vxt_claim(out, e.preface_len + vxt_write_packet_size(&e.packet))))
+        return VXT_MORE_OUTPUT;
+    memmove(p + e.preface_len + VXT_WRITE_PACKET_LEN, data.p, r->caplen);
+    memcpy(p, e.preface, e.preface_len);
+    vxt_write_packet_around(p + e.preface_len, &e.packet);
     w->started = true;
-    if (e->slot && *e->slot == 0)
-        *e->slot = ++w->interfaces;
-    if (pcap ? !vxt_write_fits_pcap(e->packet.ts) : e->packet.ts < 0)
+    if (*e.slot == 0)
+        *e.slot = ++w->interfaces;
+    if (r->ts < 0)
         w->unwritable++;
-    else if (pcap && !w->nano && e->packet.ts % 1000 != 0)
-        w->rounded++;
+    return VXT_OK;
 }
 
-static bool is_kept(const vxt_rewrite *w, const vxt_step *step, const vxt_packet *r)
+static bool is_kept(const vxt_rewrite *w, uint32_t interface, const vxt_packet *r)
 {
     if (!w->keep_others || r->status == VXT_FILTERED || r->status == VXT_NO_INTERFACE)
         return false;
-    return w->pass.reader.interfaces.items[step->frame.interface].linktype < PCAPNG_LINKTYPES;
+    return w->pass.reader.interfaces.items[interface].linktype < PCAPNG_LINKTYPES;
 }
 
-static vxt_status rewrite_one(vxt_rewrite *w, vxt_slice *in, vxt_room *out, bool in_place)
+static VXT_HOT vxt_status put_frame(vxt_rewrite *w, const vxt_step *step, const vxt_packet *r, vxt_room *out)
+{
+    vxt_slice data = r->status == VXT_OK ? vxt_span_rest(step->inner) : step->frame.data;
+    vxt_room room = *out; /* a copy: see VXT_HOT */
+    vxt_status status;
+
+    if (w->format == VXT_FORMAT_PCAP)
+        return put_pcap(w, data, r, out);
+    status = put_pcapng(w, &w->pass.reader.interfaces.items[step->frame.interface], data, r, &room);
+    *out = room;
+    return status;
+}
+
+static VXT_HOT vxt_status rewrite_one(vxt_rewrite *w, vxt_slice *in, vxt_room *out, bool in_place)
 {
     vxt_packet packet;
     vxt_step step;
@@ -140,14 +164,13 @@ static vxt_status rewrite_one(vxt_rewrite *w, vxt_slice *in, vxt_room *out, bool
 
     if (status != VXT_OK)
         return status;
-    outcome = packet.status != VXT_OK && is_kept(w, &step, &packet) ? VXT_KEPT : (vxt_status)packet.status;
+    outcome = (vxt_status)packet.status;
+    if (outcome != VXT_OK && is_kept(w, step.frame.interface, &packet))
+        outcome = VXT_KEPT;
     if (outcome == VXT_OK || outcome == VXT_KEPT) {
-        emission e;
         vxt_room room = in_place ? vxt_room_before(*out, step.frame.rest) : *out;
-        plan(w, &step, &packet, &e);
-        if (!put(w, &e, &room))
-            return VXT_MORE_OUTPUT;
-        account(w, &e);
+        if ((status = put_frame(w, &step, &packet, &room)) != VXT_OK)
+            return status;
         out->p = room.p;
     }
     vxt_pass_count(&w->pass, in, &step, &packet, outcome);

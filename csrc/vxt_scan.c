@@ -11,7 +11,7 @@ static void copy_columns(const vxt_scan *scan, const vxt_packet *r, uint8_t *row
 }
 
 /* Whole records are parsed where they will stay, projected ones beside it. */
-static vxt_status scan_one(vxt_scan *scan, vxt_slice *in, vxt_room *out)
+static VXT_HOT vxt_status scan_one(vxt_scan *scan, vxt_slice *in, vxt_room *out)
 {
     vxt_packet packet, *r = &packet;
     vxt_room row = *out;

@@ -49,32 +49,55 @@ static inline size_t vxt_skip(vxt_slice *s, uint64_t n)
 /* How far s.p lies behind the start of the slice that s was taken from. */
 static inline size_t vxt_behind(vxt_slice s, vxt_slice from) { return (size_t)(s.p - from.p); }
 
-/* A slice of a frame with what was on the wire: `wire` counts the bytes that the lengths around it promise, of which
- * the slice holds the captured ones. Never fewer than captured. */
+/* A frame on its way through the headers, in bytes from its start: where parsing stands, where the captured bytes end,
+ * and where they ended on the wire by the lengths read so far. What is captured never reaches behind what was on the
+ * wire. */
 typedef struct vxt_span {
-    vxt_slice s;
-    uint32_t wire;
+    const uint8_t *frame;
+    uint32_t at, end, wire_end;
 } vxt_span;
 
+static inline vxt_span vxt_span_of(vxt_slice frame, uint32_t wire)
+{
+    return (vxt_span){frame.p, 0, (uint32_t)vxt_left(frame), wire};
+}
+
+/* Bytes that are left, captured and on the wire. */
+static inline uint32_t vxt_span_left(vxt_span span) { return span.end - span.at; }
+static inline uint32_t vxt_span_wire(vxt_span span) { return span.wire_end - span.at; }
+static inline vxt_slice vxt_span_rest(vxt_span span)
+{
+    return (vxt_slice){span.frame + span.at, span.frame + span.end};
+}
+
+/* The next n bytes, or NULL where fewer are left. */
+static inline const uint8_t *vxt_span_peek(vxt_span span, uint32_t n)
+{
+    return span.at + n > span.end ? NULL : span.frame + span.at;
+}
+
+/* The same, and span moves behind them. n is less than 64 KiB, a frame less than VXT_MAX_CAPLEN: sums do not overflow.
+ */
 static inline const uint8_t *vxt_span_take(vxt_span *span, uint32_t n)
 {
-    const uint8_t *p = vxt_take(&span->s, n);
+    const uint8_t *p = vxt_span_peek(*span, n);
     if (p)
-        span->wire -= n;
+        span->at += n;
     return p;
 }
 
-/* A length field has spoken: n bytes were on the wire, of which at most n captured ones belong here. */
+/* A length field has spoken: n bytes follow on the wire, of which at most n captured ones belong here. */
 static inline void vxt_span_set(vxt_span *span, uint32_t n)
 {
-    vxt_clip(&span->s, n);
-    span->wire = n;
+    span->wire_end = span->at + n;
+    if (span->wire_end < span->end)
+        span->end = span->wire_end;
 }
 
 /* Why n bytes could not be taken: the capture cut them off, or they never were there. */
 static inline vxt_status vxt_span_why(vxt_span span, uint32_t n)
 {
-    return span.wire >= n ? VXT_TRUNCATED_OUTER : VXT_MALFORMED;
+    return vxt_span_wire(span) >= n ? VXT_TRUNCATED_OUTER : VXT_MALFORMED;
 }
 
 typedef struct vxt_room {

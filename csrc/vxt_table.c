@@ -2,51 +2,73 @@
 
 #include "vxt_bytes.h"
 
-static uint64_t mix(uint64_t h, uint64_t word)
+static uint64_t mix_in(uint64_t h, uint64_t word)
 {
     h = (h ^ word) * 0x9e3779b97f4a7c15u;
     return h ^ h >> 32;
 }
 
-static uint32_t slot_of(const vxt_tunnels *table, const vxt_tunnel_key *key)
+static uint32_t slot_of(const vxt_tunnels *table, const vxt_packet *r, bool fine)
 {
-    uint64_t h = table->seed;
+    uint64_t h = mix_in(table->seed, vxt_le64(r->outer_src));
 
-    h = mix(h, vxt_le64(key->outer_src));
-    h = mix(h, vxt_le64(key->outer_src + 8));
-    h = mix(h, vxt_le64(key->outer_dst));
-    h = mix(h, vxt_le64(key->outer_dst + 8));
-    h = mix(h, (uint64_t)key->vni << 32 | key->source);
-    h = mix(h, key->fine ^ table->seed);
+    h = mix_in(h, vxt_le64(r->outer_src + 8));
+    h = mix_in(h, vxt_le64(r->outer_dst));
+    h = mix_in(h, vxt_le64(r->outer_dst + 8));
+    h = mix_in(h, (uint64_t)r->vni << 32 | r->source);
+    h = mix_in(h, fine ^ table->seed);
     return (uint32_t)(h % VXT_TUNNEL_SLOTS);
 }
 
-static bool is_key(const vxt_tunnel_row *row, const vxt_tunnel_key *key)
+static bool is_address(const uint8_t *a, const uint8_t *b)
 {
-    return memcmp(&row->key, key, sizeof *key) == 0;
+    return vxt_le64(a + 8) == vxt_le64(b + 8) && vxt_le64(a) == vxt_le64(b);
 }
 
-vxt_tunnel_row *vxt_tunnels_find(vxt_tunnels *table, const vxt_tunnel_key *key)
+/* Compared field by field: nearly every frame comes through the tunnel of the one before, and building a key costs
+ * more. */
+static bool is_tunnel(const vxt_tunnel_key *key, const vxt_packet *r, bool fine)
 {
-    uint32_t slot;
+    return key->vni == r->vni && is_address(key->outer_src, r->outer_src) && is_address(key->outer_dst, r->outer_dst) &&
+           key->source == r->source && key->fine == fine && key->tunnel == r->tunnel;
+}
 
-    if (table->last < table->count && is_key(&table->rows[table->last], key))
-        return &table->rows[table->last];
-    slot = slot_of(table, key);
+vxt_tunnel_key vxt_tunnel_key_of(const vxt_packet *r, bool fine)
+{
+    vxt_tunnel_key key = {.vni = r->vni, .source = r->source, .fine = fine, .tunnel = r->tunnel};
+
+    memcpy(key.outer_src, r->outer_src, VXT_IPLEN);
+    memcpy(key.outer_dst, r->outer_dst, VXT_IPLEN);
+    return key;
+}
+
+static vxt_tunnel_row *search(vxt_tunnels *table, const vxt_packet *r, bool fine)
+{
+    uint32_t slot = slot_of(table, r, fine);
+
     while (table->slots[slot]) {
-        uint32_t i = table->slots[slot] - 1u;
-        if (is_key(&table->rows[i], key)) {
-            table->last = i;
-            return &table->rows[i];
-        }
+        vxt_tunnel_row *row = &table->rows[table->slots[slot] - 1u];
+        if (is_tunnel(&row->key, r, fine))
+            return row;
         slot = (slot + 1) % VXT_TUNNEL_SLOTS;
     }
     if (table->count == VXT_MAX_TUNNELS)
         return NULL;
-    table->last = table->count++;
-    table->slots[slot] = (uint16_t)table->count;
-    table->rows[table->last] = (vxt_tunnel_row){.key = *key};
-    return &table->rows[table->last];
+    table->slots[slot] = (uint16_t)(table->count + 1);
+    table->rows[table->count] = (vxt_tunnel_row){.key = vxt_tunnel_key_of(r, fine)};
+    return &table->rows[table->count++];
+}
+
+vxt_tunnel_row *vxt_tunnels_find(vxt_tunnels *table, const vxt_packet *r, bool fine)
+{
+    uint16_t *recent = &table->recent[r->vni % VXT_TUNNEL_RECENT];
+    vxt_tunnel_row *row = &table->rows[*recent];
+
+    if (*recent < table->count && is_tunnel(&row->key, r, fine))
+        return row;
+    if ((row = search(table, r, fine)))
+        *recent = (uint16_t)(row - table->rows);
+    return row;
 }
 
 void vxt_counters_add(vxt_counters *table, uint32_t key)

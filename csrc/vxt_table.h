@@ -19,18 +19,22 @@ typedef struct vxt_tunnel_row {
     uint32_t reserved;
 } vxt_tunnel_row;
 
-enum { VXT_TUNNEL_SLOTS = 2 * VXT_MAX_TUNNELS };
+enum { VXT_TUNNEL_SLOTS = 2 * VXT_MAX_TUNNELS, VXT_TUNNEL_RECENT = 16 };
 
 typedef struct vxt_tunnels {
     uint64_t seed;  /* random, by the caller: who sends the packets must not know where their keys fall */
     uint64_t other; /* frames of tunnels beyond VXT_MAX_TUNNELS */
-    uint32_t count, last;
-    uint16_t slots[VXT_TUNNEL_SLOTS]; /* 1 + index of a row, open addressing; at most half are ever taken */
+    uint32_t count;
+    uint16_t recent[VXT_TUNNEL_RECENT]; /* the row that was last found for a VNI with these low bits: mostly the one */
+    uint16_t slots[VXT_TUNNEL_SLOTS];   /* 1 + index of a row, open addressing; at most half are ever taken */
     vxt_tunnel_row rows[VXT_MAX_TUNNELS];
 } vxt_tunnels;
 
-/* The row of a tunnel, new ones added; NULL where the table is full and does not have it. */
-vxt_tunnel_row *vxt_tunnels_find(vxt_tunnels *table, const vxt_tunnel_key *key);
+/* The key of the tunnel that a decapsulated frame came through. */
+vxt_tunnel_key vxt_tunnel_key_of(const vxt_packet *r, bool fine);
+
+/* Its row, new ones added; NULL where the table is full and does not have it. */
+vxt_tunnel_row *vxt_tunnels_find(vxt_tunnels *table, const vxt_packet *r, bool fine);
 
 /* Counts by a number that takes few values: an interface index, a port. */
 typedef struct vxt_counter {

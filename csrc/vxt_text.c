@@ -99,7 +99,7 @@ static int digit(char c)
     return 16;
 }
 
-static bool parse_ipv4(const char *text, size_t length, uint8_t *out)
+static bool read_ipv4(const char *text, size_t length, uint8_t *out)
 {
     size_t at = 0;
 
@@ -118,7 +118,7 @@ static bool parse_ipv4(const char *text, size_t length, uint8_t *out)
 }
 
 /* One group of hex digits at text[*at]; false where there is none. */
-static bool parse_group(const char *text, size_t length, size_t *at, uint8_t *out)
+static bool read_group(const char *text, size_t length, size_t *at, uint8_t *out)
 {
     unsigned value = 0;
     size_t start = *at;
@@ -139,7 +139,7 @@ static bool has_dot(const char *text, size_t length)
 }
 
 /* Groups fill `out` from the left; at "::" the place is remembered, and what came after it moves to the right end. */
-static bool parse_ipv6(const char *text, size_t length, uint8_t *out)
+static bool read_ipv6(const char *text, size_t length, uint8_t *out)
 {
     size_t at = 0, filled = 0, gap = VXT_IPLEN + 1;
 
@@ -149,13 +149,13 @@ static bool parse_ipv6(const char *text, size_t length, uint8_t *out)
     }
     while (at < length && filled < VXT_IPLEN) {
         if (has_dot(text + at, length - at)) { /* the last four bytes may be written as IPv4 */
-            if (filled > VXT_IPLEN - 4 || !parse_ipv4(text + at, length - at, out + filled))
+            if (filled > VXT_IPLEN - 4 || !read_ipv4(text + at, length - at, out + filled))
                 return false;
             filled += 4;
             at = length;
             break;
         }
-        if (!parse_group(text, length, &at, out + filled))
+        if (!read_group(text, length, &at, out + filled))
             return false;
         filled += 2;
         if (at == length)
@@ -183,8 +183,8 @@ bool vxt_parse_ip(const char *text, size_t length, uint8_t *address)
     uint8_t ipv4[4];
 
     if (!has_dot(text, length))
-        return parse_ipv6(text, length, address);
-    if (!parse_ipv4(text, length, ipv4))
+        return read_ipv6(text, length, address);
+    if (!read_ipv4(text, length, ipv4))
         return false;
     vxt_put_mapped(address, ipv4);
     return true;

@@ -5,7 +5,7 @@
 
 enum { LINKTYPE_NONE = 0, TSRESOL_NANO = 9 };
 
-static const int64_t SECOND = 1000000000;
+static const int64_t NS_A_SECOND = 1000000000;
 
 static size_t put32(uint8_t *p, size_t at, uint32_t value)
 {
@@ -19,7 +19,7 @@ static size_t put16(uint8_t *p, size_t at, uint16_t value)
     return at + 2;
 }
 
-static size_t padding(size_t length) { return (4 - length % 4) % 4; }
+static size_t pad(size_t length) { return (4 - length % 4) % 4; }
 
 size_t vxt_write_pcap_header(uint8_t *p, bool nano, uint32_t linktype)
 {
@@ -32,7 +32,7 @@ size_t vxt_write_pcap_header(uint8_t *p, bool nano, uint32_t linktype)
     return put32(p, n, linktype);
 }
 
-bool vxt_write_fits_pcap(int64_t ts) { return ts >= 0 && ts / SECOND <= UINT32_MAX; }
+bool vxt_write_fits_pcap(int64_t ts) { return ts >= 0 && ts / NS_A_SECOND <= UINT32_MAX; }
 
 size_t vxt_write_pcap_record(uint8_t *p, bool nano, int64_t ts, uint32_t caplen, uint32_t wirelen)
 {
@@ -40,8 +40,8 @@ size_t vxt_write_pcap_record(uint8_t *p, bool nano, int64_t ts, uint32_t caplen,
 
     if (!vxt_write_fits_pcap(ts))
         ts = 0;
-    n = put32(p, 0, (uint32_t)(ts / SECOND));
-    n = put32(p, n, (uint32_t)(ts % SECOND) / (nano ? 1 : 1000));
+    n = put32(p, 0, (uint32_t)(ts / NS_A_SECOND));
+    n = put32(p, n, (uint32_t)(ts % NS_A_SECOND) / (nano ? 1 : 1000));
     n = put32(p, n, caplen);
     return put32(p, n, wirelen);
 }
@@ -52,8 +52,8 @@ static size_t put_option(uint8_t *p, size_t at, uint16_t code, const void *value
     at = put16(p, at, code);
     at = put16(p, at, (uint16_t)length);
     memcpy(p + at, value, length);
-    memset(p + at + length, 0, padding(length));
-    return at + length + padding(length);
+    memset(p + at + length, 0, pad(length));
+    return at + length + pad(length);
 }
 
 /* The end of options, and a block's total length at both its ends. */
@@ -126,8 +126,8 @@ size_t vxt_write_tunnel_name(char *name, const vxt_tunnel_key *key)
 
 size_t vxt_write_packet_size(const vxt_write_packet *packet)
 {
-    size_t options = packet->comment_len ? 4 + packet->comment_len + padding(packet->comment_len) + 4 : 0;
-    return VXT_WRITE_PACKET_LEN + packet->caplen + padding(packet->caplen) + options + 4;
+    size_t options = packet->comment_len ? 4 + packet->comment_len + pad(packet->comment_len) + 4 : 0;
+    return VXT_WRITE_PACKET_LEN + packet->caplen + pad(packet->caplen) + options + 4;
 }
 
 void vxt_write_packet_around(uint8_t *p, const vxt_write_packet *packet)
@@ -141,8 +141,8 @@ void vxt_write_packet_around(uint8_t *p, const vxt_write_packet *packet)
     n = put32(p, n, (uint32_t)ticks);
     n = put32(p, n, packet->caplen);
     n = put32(p, n, packet->wirelen) + packet->caplen;
-    memset(p + n, 0, padding(packet->caplen));
-    n += padding(packet->caplen);
+    memset(p + n, 0, pad(packet->caplen));
+    n += pad(packet->caplen);
     if (packet->comment_len)
         n = put_option(p, n, VXT_OPTION_COMMENT, packet->comment, packet->comment_len);
     end_block(p, n, packet->comment_len != 0);

@@ -54,6 +54,8 @@ def read_capture(data: bytes) -> Capture:
     """Cut a file into frames; what kind of file it is, its first four bytes say."""
     frames: list[Frame] = []
     try:
+        if len(data) < 4:
+            raise EndError(fault=(0, "file header cut"))
         if data[:4] == SHB_BYTES:
             read_pcapng(data, frames)
         else:
@@ -106,7 +108,7 @@ def lengths_swapped(major: int, minor: int, caplen: int, origlen: int) -> bool:
 
 def read_pcap(data: bytes, frames: list[Frame]) -> None:
     """A classic capture: 24 bytes of file header, then records."""
-    variant = classic_variant(data) if len(data) >= 4 else None
+    variant = classic_variant(data)
     if variant is None:
         raise EndError(fault=(0, "not a capture"))
     if len(data) < 24:
@@ -182,7 +184,7 @@ def read_pcapng(data: bytes, frames: list[Frame]) -> None:
         left = len(data) - at
         is_header = data[at : at + 4] == SHB_BYTES
         if left < (12 if is_header else 8):  # a section header's length can be read only after its magic
-            raise EndError(left)
+            raise cut_block(at, left)
         if is_header:
             order = section_order(data[at + 8 : at + 12])
             if order is None:
@@ -195,7 +197,7 @@ def read_pcapng(data: bytes, frames: list[Frame]) -> None:
         if why is not None:
             raise EndError(fault=(at, why))
         if total > left:
-            raise EndError(left)
+            raise cut_block(at, left)
         if number(data, at + total - 4, 4, section.order) != total:
             raise EndError(fault=(at, "trailing length"))
         if is_header and number(data, at + 12, 2, section.order) != 1:
@@ -203,6 +205,11 @@ def read_pcapng(data: bytes, frames: list[Frame]) -> None:
         block = Block(kind, data[at + 8 : at + total - 4], at + 8)
         frames.extend(read_block(block, section))
         at += total
+
+
+def cut_block(at: int, left: int) -> EndError:
+    """A block that the file ends in: the first one is the file's own header, any other a cut record."""
+    return EndError(left) if at else EndError(fault=(0, "file header cut"))
 
 
 def section_order(magic: bytes) -> Order | None:

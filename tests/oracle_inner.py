@@ -292,23 +292,16 @@ def inner_udp(view: View, row: Row) -> None:
 WORD = 2**64 - 1
 
 
-def mix(x: int) -> int:
-    """Spread the bits of a 64-bit word."""
-    x ^= x >> 33
-    x = x * 0xFF51AFD7ED558CCD & WORD
-    x ^= x >> 33
-    x = x * 0xC4CEB9FE1A85EC53 & WORD
-    return x ^ x >> 33
-
-
 def endpoint(address: bytes, port: int) -> int:
     """One end of a conversation."""
     hi, lo = int.from_bytes(address[:8], "big"), int.from_bytes(address[8:], "big")
-    return mix(hi * 0x9E3779B97F4A7C15 + lo * 0xBF58476D1CE4E5B9 + (port + 1) * 0x94D049BB133111EB & WORD)
+    x = hi * 0x9E3779B97F4A7C15 + lo * 0xBF58476D1CE4E5B9 + (port + 1) * 0x94D049BB133111EB & WORD
+    return (x ^ x >> 32) * 0xFF51AFD7ED558CCD & WORD
 
 
 def flow(row: Row) -> int:
     """The flow label of a row whose inner packet is IP; 0 is kept for the others."""
     sport, dport = (row["sport"], row["dport"]) if row["proto"] in (TCP, UDP, SCTP) else (0, 0)
-    ends = endpoint(row["src"], sport) + endpoint(row["dst"], dport)
-    return mix(ends + row["proto"] * 0xD6E8FEB86659FD93 & WORD) or 1
+    x = endpoint(row["src"], sport) + endpoint(row["dst"], dport) + row["proto"] & WORD
+    x = (x ^ x >> 29) * 0xC4CEB9FE1A85EC53 & WORD
+    return x ^ x >> 32 or 1

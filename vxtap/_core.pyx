@@ -143,7 +143,8 @@ cdef class Pass:
         for i in range(table.count):
             it = &table.items[i]
             rows.append((it.number, it.linktype, it.snaplen, it.ts_resol, it.ts_offset,
-                         PyBytes_FromStringAndSize(it.name, it.name_len), it.frames))
+                         PyBytes_FromStringAndSize(it.name, it.name_len),
+                         it.frames if self.books.reader.format == VXT_FORMAT_PCAPNG else self.frames))
         return rows, table.forgotten
 
     def tunnels(self):

@@ -77,7 +77,7 @@ class Capture:
     def _batch(self, size: int, one_window: bool) -> list[Packets]:
         """The next batch in a list, or an empty list at the end."""
         rows = np.empty(size, self.dtype)
-        count, _ = self._pass.fill(memoryview(rows).cast("B"), 0, one_window=one_window)
+        count, _ = self._pass.fill(rows.view(np.uint8), 0, one_window=one_window)
         return [rows[:count]] if count else []
 
     def _finish(self) -> None:

@@ -27,7 +27,8 @@ class Rows:
         self._memory = self._allocate(max(capacity, 1))
 
     def _allocate(self, rows: int) -> mmap.mmap:
-        memory = mmap.mmap(-1, rows * self._dtype.itemsize)
+        # Private: a shared mapping cannot grow, and touching what was added would kill the process.
+        memory = mmap.mmap(-1, rows * self._dtype.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         if _HUGE_PAGES is not None:
             memory.madvise(_HUGE_PAGES)
         return memory

@@ -1,0 +1,18 @@
+/* vxtap.c: the core as one translation unit, so that compilers see through from framing to the last column. Each file
+ * compiles alone too (`make lint` proves it). */
+#include "vxt_packet.c"
+#include "vxt_link.c"
+#include "vxt_ip.c"
+#include "vxt_tunnel.c"
+#include "vxt_inner.c"
+#include "vxt_decap.c"
+#include "vxt_interface.c"
+#include "vxt_pcap.c"
+#include "vxt_pcapng.c"
+#include "vxt_reader.c"
+#include "vxt_table.c"
+#include "vxt_pass.c"
+#include "vxt_scan.c"
+#include "vxt_text.c"
+#include "vxt_write.c"
+#include "vxt_rewrite.c"

@@ -1,0 +1,92 @@
+"""Compressed input: gzip is read, whole or cut or damaged; for others there is advice."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import vxtap
+from cli.conftest import capture, inner_rows, listing
+
+if TYPE_CHECKING:
+    from cli.conftest import Command
+
+
+def test_gzip_is_read(vx: Command, tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "in.pcap").write_bytes(capture())
+    (tmp_path / "in.pcap.gz").write_bytes(gzip.compress(capture()[:100]) + gzip.compress(capture()[100:]))
+    for name in ("in.pcap", "in.pcap.gz"):
+        ran = vx("decap", tmp_path / name, "-o", folder / f"{name}.inner.pcap")
+        assert ran.status == 0
+    assert (folder / "in.pcap.inner.pcap").read_bytes() == (folder / "in.pcap.gz.inner.pcap").read_bytes()
+    rows = [vxtap.read(source) for source in (capture(), tmp_path / "in.pcap.gz", gzip.compress(capture()))]
+    assert (rows[0] == rows[1]).all()
+    assert (rows[0] == rows[2]).all()
+
+
+def test_gzip_cut(vx: Command, tmp_path: Path, folder: Path) -> None:
+    """What could be unpacked counts; the rest is said to be missing."""
+    packed = gzip.compress(capture())
+    (tmp_path / "in.gz").write_bytes(packed[:-8])
+    ran = vx("decap", tmp_path / "in.gz", "-o", folder / "x.pcap")
+    assert ran.status == 3
+    assert "the gzip file ends early" in ran.err
+    assert len(inner_rows(folder / "x.pcap")) == 3
+    for end in (2, 10):  # nothing can be unpacked of these
+        (tmp_path / "in.gz").write_bytes(packed[:end])
+        with pytest.raises(vxtap.TruncatedError, match="the gzip file ends early"):
+            vxtap.decap(tmp_path / "in.gz", folder / "y.pcap")
+    assert listing(folder) == ["x.pcap"]
+
+
+def test_gzip_checksum(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(capture()))
+    packed[-5] ^= 1
+    with vxtap.open(bytes(packed)) as opened:
+        rows = 0
+        with pytest.raises(vxtap.FormatError, match="the gzip file is damaged: .*CRC"):  # noqa: PT012
+            for batch in opened.batches():
+                rows += len(batch)
+        assert rows == 3
+
+
+def test_gzip_damaged_data(tmp_path: Path, folder: Path, vx: Command) -> None:
+    packed = gzip.compress(capture(), 0)  # stored, so that the second member's damage is where it is put
+    (tmp_path / "in.gz").write_bytes(packed + packed[:10] + b"\xff" * 50)
+    ran = vx("decap", tmp_path / "in.gz", "-o", folder / "x.pcap")
+    assert ran.status == 3
+    assert f"byte {len(capture())} of what is compressed: the gzip file is damaged: " in ran.err
+    assert len(inner_rows(folder / "x.pcap")) == 3
+
+
+def test_rows_before_damaged_gzip_data() -> None:
+    """What a gzip block holds before its damage is delivered too, as `gzip -dc` does."""
+    packed = bytearray(gzip.compress(capture(), 0))
+    deflate = zlib.compressobj(0, zlib.DEFLATED, -15)
+    body = deflate.compress(capture()) + deflate.flush(zlib.Z_FULL_FLUSH) + b"\xff" * 50
+    with vxtap.open(bytes(packed[:10]) + body) as opened:
+        rows = 0
+        with pytest.raises(vxtap.FormatError, match="the gzip file is damaged"):  # noqa: PT012
+            for batch in opened.batches():
+                rows += len(batch)
+        assert rows == 3
+
+
+@pytest.mark.parametrize(
+    ("magic", "program"),
+    [(b"\x28\xb5\x2f\xfd", "zstd"), (b"\x04\x22\x4d\x18", "lz4"), (b"\xfd7zXZ\0", "xz"), (b"BZh91AY", "bzip2")],
+)
+def test_other_compression(magic: bytes, program: str, vx: Command, tmp_path: Path, folder: Path) -> None:
+    source = tmp_path / "in.pcap"
+    source.write_bytes(magic + bytes(100))
+    ran = vx("decap", source, "-o", folder / "x.pcap")
+    advice = f"unpack it on the way in, '{program} -dc FILE | vxtap decap - -o OUT'"
+    assert (ran.status, ran.out, ran.err) == (3, "", f"vxtap: {source}: compressed with {program}: {advice}\n")
+    assert listing(folder) == []
+    for one in (source, source.read_bytes()):
+        with pytest.raises(vxtap.UnsupportedError, match=f"compressed with {program}"):
+            vxtap.read(one)

@@ -1,0 +1,17 @@
+"""Profiles of hypothesis: always the same examples, so that a failure is one wherever it is run again; CI takes more."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# Captures are large examples by nature; how long one takes says nothing, since the oracle is slow on purpose.
+_COMMON = {
+    "derandomize": True,
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
+}
+settings.register_profile("dev", max_examples=100, **_COMMON)
+settings.register_profile("ci", max_examples=500, **_COMMON)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")

@@ -1,0 +1,271 @@
+"""Library and oracle over generated captures, and what must not matter: blocks, alignment, columns, byte order."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import build
+import compare
+import strategies
+import vxtap
+from build import Order, Pcapng
+from compare import Seen, columns_of
+from trickle import Trickle
+
+CAPTURES = strategies.captures()
+# Mostly small, since a block that holds the whole capture is what every other test has.
+BLOCKS = st.lists(st.one_of(st.integers(1, 7), st.integers(1, 200)), min_size=1, max_size=6)
+FRAME = build.eth(build.ipv4(build.udp(build.vxlan(build.eth(build.ipv4(build.tcp(b"data"), build.TCP))))))
+
+
+def assert_equal(found: Seen, wanted: Seen) -> None:
+    """The same columns byte for byte, the same books, the same end."""
+    assert found.rows.dtype == wanted.rows.dtype
+    assert columns_of(found.rows) == columns_of(wanted.rows)
+    assert found.report == wanted.report
+    assert type(found.error) is type(wanted.error)
+    if isinstance(found.error, vxtap.FormatError) and isinstance(wanted.error, vxtap.FormatError):
+        assert (found.error.status, found.error.offset) == (wanted.error.status, wanted.error.offset)
+
+
+def without_bytes(seen: Seen) -> Seen:
+    """After a fault, how many bytes had been read depends on the blocks."""
+    if seen.error is not None:
+        seen.report.bytes_in = 0
+    return seen
+
+
+# ---------------------------------------------------------------- the same as the oracle
+
+
+@settings(max_examples=4 * settings().max_examples)
+@given(CAPTURES)
+def test_oracle(data: bytes) -> None:
+    compare.assert_same(data)
+
+
+@given(CAPTURES, st.sets(st.sampled_from([4789, 8472, 53, 80, 65535]), min_size=1))
+def test_ports(data: bytes, ports: set[int]) -> None:
+    compare.assert_same(data, ports=sorted(ports))
+
+
+@given(CAPTURES, st.sets(st.sampled_from([0, 7, 501, 0xFFFFFF]), min_size=1))
+def test_vni(data: bytes, vni: set[int]) -> None:
+    compare.assert_same(data, vni=sorted(vni))
+
+
+@pytest.mark.parametrize("tick", [0, 1, 999])
+@pytest.mark.parametrize("tsoffset", [0, 3600, -3600, 2**33, -(2**33), 2**63 - 1, -(2**63)])
+@pytest.mark.parametrize("tsresol", [None, 3, 6, 9, 12, 0x80, 0x8A, 0x9E])
+def test_interface_time(tsresol: int | None, tsoffset: int, tick: int) -> None:
+    """The offset of an interface counts from the first tick on."""
+    compare.assert_same(bytes(Pcapng().idb(tsresol=tsresol, tsoffset=tsoffset).epb(FRAME, tick)))
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [build.pcap([(0, FRAME)]), build.pcap([], order=">", magic=build.NANO), bytes(Pcapng().idb().epb(FRAME))],
+    ids=["pcap", "pcap nano", "pcapng"],
+)
+def test_cut_header(whole: bytes) -> None:
+    """A file that ends within its own header raises, and `offset` is where that header starts."""
+    wrong = {size: found for size in range(29) if (found := compare.differences(whole[:size]))}
+    assert not wrong
+
+
+def test_options_that_the_wire_has_no_room_for() -> None:
+    """The frame is 38 bytes long by its record, so its IPv4 header of 48 never was whole, whatever total length it claims."""
+    header = build.ipv4(b"", total=0xC100, words=12)
+    compare.assert_same(build.pcap([(0, header, 38)], build.RAW))
+
+
+# ---------------------------------------------------------------- what must not matter
+
+
+@given(CAPTURES, BLOCKS)
+def test_blocks(data: bytes, sizes: list[int]) -> None:
+    assert_equal(without_bytes(compare.see(Trickle(data, sizes))), without_bytes(compare.see(data)))
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(CAPTURES)
+def test_blocks_of_one_byte(data: bytes) -> None:
+    source = Trickle(data, [1])
+    assert_equal(without_bytes(compare.see(source)), without_bytes(compare.see(data)))
+    assert source.reads <= len(data) + 1
+
+
+@given(CAPTURES, BLOCKS)
+def test_read_by_blocks(data: bytes, sizes: list[int]) -> None:
+    """`read` grows its memory as it goes, and gives either everything or an error."""
+    whole = compare.see(data, frames="decapsulated")
+    try:
+        rows = vxtap.read(Trickle(data, sizes))
+    except vxtap.VxtapError as error:
+        assert type(error) is type(whole.error)
+    else:
+        assert whole.error is None
+        assert columns_of(rows) == columns_of(whole.rows)
+
+
+@given(CAPTURES, st.integers(1, 5))
+def test_batches(data: bytes, size: int) -> None:
+    with vxtap.open(data) as capture:
+        batches = []
+        try:
+            batches.extend(capture.batches(size))
+        except vxtap.VxtapError:
+            pass
+        assert all(len(batch) == size for batch in batches[:-1])
+        assert all(0 < len(batch) <= size for batch in batches)
+    wanted = compare.see(data, frames="decapsulated").rows
+    joined = np.concatenate(batches) if batches else wanted[:0]
+    assert columns_of(joined) == columns_of(wanted)
+
+
+@given(CAPTURES, st.lists(st.sampled_from(vxtap.PACKET.names), min_size=1, unique=True), st.booleans())
+def test_columns(data: bytes, columns: list[str], everything: bool) -> None:
+    frames = "all" if everything else "decapsulated"
+    whole = compare.see(data, frames=frames)
+    some = compare.see(data, frames=frames, columns=columns)
+    assert list(some.rows.dtype.names or ()) == columns
+    assert len(some.rows) == len(whole.rows)
+    assert columns_of(some.rows).items() <= columns_of(whole.rows).items()
+    assert some.report == whole.report
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(CAPTURES)
+def test_alignment(data: bytes) -> None:
+    wanted = compare.see(data)
+    for start in range(8):
+        room = bytearray(len(data) + 16)
+        room[start : start + len(data)] = data
+        assert_equal(compare.see(memoryview(room)[start : start + len(data)]), wanted)
+
+
+@given(CAPTURES, st.sampled_from(["pcap", "pcapng"]), st.booleans())
+def test_input_is_left_alone(data: bytes, form: Any, keep: bool) -> None:
+    """A buffer is the caller's, and a writable one no less."""
+    room = bytearray(data)
+    compare.see(room)
+    assert room == data
+    try:
+        vxtap.decap(room, io.BytesIO(), format=form, keep_others=keep and form == "pcapng")
+    except vxtap.VxtapError:
+        pass
+    assert room == data
+
+
+@given(CAPTURES)
+def test_gzip(data: bytes) -> None:
+    packed = gzip.compress(data, 1, mtime=0)
+    assert_equal(without_bytes(compare.see(packed)), without_bytes(compare.see(data)))
+    assert_equal(without_bytes(compare.see(Trickle(packed, [7]))), without_bytes(compare.see(data)))
+
+
+@given(CAPTURES)
+@example(build.pcap([(0, FRAME)] * 3))
+def test_outcomes(data: bytes) -> None:
+    """One row a frame, one outcome a frame; without `frames="all"` the decapsulated ones and no others."""
+    found, some = compare.see(data), compare.see(data, frames="decapsulated")
+    report = found.report
+    assert found.rows["frame"].tolist() == list(range(1, report.frames + 1))
+    assert report.decapsulated + sum(report.skipped.values()) == report.frames
+    assert report == some.report
+    assert columns_of(found.rows[found.rows["status"] == vxtap.Status.OK]) == columns_of(some.rows)
+    assert len(some.rows) == report.decapsulated
+    assert np.all(found.rows["caplen"] <= found.rows["wirelen"])
+
+
+@given(CAPTURES, st.one_of(st.none(), BLOCKS))
+def test_inner(data: bytes, sizes: list[int] | None) -> None:
+    """The frame of every row is what stands in the capture at the row's place."""
+    with vxtap.open(data if sizes is None else Trickle(data, sizes), frames="all") as capture:
+        count = 0
+        try:
+            for row, frame in capture.frames():
+                assert frame.readonly
+                assert bytes(frame) == data[int(row["offset"]) : int(row["offset"]) + int(row["caplen"])]
+                count += 1
+        except vxtap.VxtapError:
+            pass
+    assert count == capture.report.frames
+
+
+# ---------------------------------------------------------------- byte order
+
+
+@st.composite
+def classic_in_both_orders(draw: st.DrawFn) -> tuple[bytes, bytes]:
+    """The same records in a little-endian and in a big-endian file."""
+    linktype = draw(strategies.linktypes())
+    packets = draw(st.lists(strategies.packets(linktype), max_size=4))
+    records = [(draw(strategies.times()), *packet) for packet in packets]
+    magic = draw(st.sampled_from([build.MICRO, build.NANO, build.KUZNETZOV]))
+    return build.pcap(records, linktype, "<", magic), build.pcap(records, linktype, ">", magic)
+
+
+@st.composite
+def pcapng_in_both_orders(draw: st.DrawFn) -> tuple[bytes, bytes]:
+    """The same blocks in either byte order."""
+    linktypes = draw(st.lists(strategies.linktypes(), min_size=1, max_size=3))
+    clocks = [
+        (draw(st.sampled_from(strategies.TSRESOLS)), draw(st.sampled_from([None, 3600, -(2**33)])))
+        for _ in linktypes
+    ]
+    packets = []
+    for _ in range(draw(st.integers(0, 5))):
+        number = draw(st.integers(0, len(linktypes) - 1))
+        kind = draw(st.sampled_from(["epb", "pb", "spb"]))
+        packet = draw(strategies.packets(linktypes[0 if kind == "spb" else number]))
+        packets.append((kind, number, packet, draw(st.integers(0, 2**52)), draw(st.integers(0, 3))))
+
+    def in_order(order: Order) -> bytes:
+        file = Pcapng(order)
+        for linktype, (tsresol, tsoffset) in zip(linktypes, clocks, strict=True):
+            file.idb(linktype, tsresol=tsresol, tsoffset=tsoffset)
+        for kind, number, packet, tick, flags in packets:
+            if kind == "spb":
+                file.spb(packet.data, wirelen=packet.wirelen)
+            else:
+                write = file.epb if kind == "epb" else file.pb
+                write(packet.data, tick, number, wirelen=packet.wirelen, flags=flags)
+        return bytes(file)
+
+    return in_order("<"), in_order(">")
+
+
+@given(st.one_of(classic_in_both_orders(), pcapng_in_both_orders()))
+def test_byte_order(both: tuple[bytes, bytes]) -> None:
+    little, big = both
+    assert little != big
+    assert_equal(compare.see(little), compare.see(big))
+
+
+# ---------------------------------------------------------------- beyond one block of reading
+
+
+def large_capture() -> bytes:
+    """Frames from nothing to some that are longer than the reader's block, so that its memory has to grow."""
+    sizes = [0, 1, 1400, 300_000, 60, 900_000, 1400] + [1514] * 200 + [(4 << 20) - 60]
+    records = []
+    for number, size in enumerate(sizes):
+        inner = build.eth(build.ipv4(build.udp(bytes(size), 1, 2, length=0), total=0))
+        frame = build.eth(build.ipv4(build.udp(build.vxlan(inner, number), length=0), total=0))
+        records.append((number * 1000, frame[: 4 << 20]))
+    return build.pcap(records)
+
+
+@pytest.mark.parametrize("sizes", [[1 << 30], [4096], [100_000, 1, 3]], ids=["blocks", "pages", "uneven"])
+def test_large_frames(sizes: list[int]) -> None:
+    data = large_capture()
+    source = Trickle(data, sizes)
+    compare.assert_same(data, source)
