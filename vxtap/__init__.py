@@ -1,8 +1,8 @@
 """vxtap: the inner traffic of mirrored captures.
 
-Strip the outer headers of VXLAN-mirrored traffic at the speed of copying the file: as numpy records (`read`, `open`),
-or as a capture of the inner frames (`decap`). Names are loaded on first use (PEP 562), so that ``import vxtap`` and the
-command cost little more than the interpreter.
+Strip the outer headers of VXLAN-mirrored traffic at the speed of copying the file: as numpy records (`read`,
+`open`), or as a capture of the inner frames (`decap`). Names are loaded on first use (PEP 562), so that
+``import vxtap`` and the command cost little more than the interpreter.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from vxtap.address import format_ip, format_mac, in_network, parse_ip, parse_mac
     from vxtap.capture import Capture, open, read
     from vxtap.decap import decap
+    from vxtap.enums import Flag, LinkType, Status, Tunnel
     from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
     from vxtap.info import info
     from vxtap.layout import PACKET
     from vxtap.options import Options
     from vxtap.report import Report
-    from vxtap.tables import Flag, LinkType, Status, Tunnel
 
 __all__ = [
     "PACKET",
@@ -58,7 +58,7 @@ _HOMES = {
     "layout": ("PACKET",),
     "options": ("Options",),
     "report": ("Report",),
-    "tables": ("Flag", "LinkType", "Status", "Tunnel"),
+    "enums": ("Flag", "LinkType", "Status", "Tunnel"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 

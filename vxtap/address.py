@@ -35,8 +35,8 @@ def _as_column(values: Array | Scalar | Sequence[bytes], size: int) -> Array:
     return np.ascontiguousarray(column).reshape(column.shape)
 
 
-def _raw(column: Array) -> Array:
-    return column.reshape(-1).view(np.uint8)
+def _raw(array: Array) -> memoryview:
+    return memoryview(array.reshape(-1).view(np.uint8))
 
 
 def _format(values: Array | Scalar | Sequence[bytes], size: int) -> Any:
@@ -44,7 +44,7 @@ def _format(values: Array | Scalar | Sequence[bytes], size: int) -> Any:
     raw = _raw(column)
     width = _core.text_width(raw, size, column.size) if size == _IP else _MAC_TEXT
     texts = np.empty(column.shape, f"U{width}")
-    _core.format_addresses(raw, size, column.size, size, texts.reshape(-1).view(np.uint8), width)
+    _core.format_addresses(raw, size, column.size, size, _raw(texts), width)
     return str(texts[()]) if column.ndim == 0 else texts
 
 
@@ -60,7 +60,7 @@ def _parse(texts: str | Sequence[str] | Array, size: int) -> Any:
     width = array.dtype.itemsize // 4
     column = np.empty(array.shape, f"V{size}")
     flat = array.reshape(-1)
-    done = _core.parse_addresses(flat.view(np.uint8), width, array.size, size, _raw(column))
+    done = _core.parse_addresses(_raw(flat), width, array.size, size, _raw(column))
     if done < array.size:
         where = f" (number {done:,} of {array.size:,})" if array.ndim else ""
         raise OptionError(f"not an {_KINDS[size]} address: {str(flat[done])!r}{where}")
@@ -77,7 +77,8 @@ def format_ip(addresses: Array | Scalar | Sequence[bytes]) -> Any:
     Parameters
     ----------
     addresses : numpy.ndarray of V16, numpy.void or bytes
-        A column of the record of any shape, or one address; 16 bytes each, in network order, IPv4 as ``::ffff:a.b.c.d``.
+        A column of the record of any shape, or one address; 16 bytes each, in network order, IPv4 as
+        ``::ffff:a.b.c.d``.
 
     Returns
     -------
@@ -93,7 +94,7 @@ def format_ip(addresses: Array | Scalar | Sequence[bytes]) -> Any:
 
 
 @overload
-def parse_ip(texts: str) -> np.void: ...
+def parse_ip(texts: str) -> np.void: ...  # type: ignore[overload-overlap]
 @overload
 def parse_ip(texts: Sequence[str] | Array) -> Array: ...
 def parse_ip(texts: str | Sequence[str] | Array) -> Any:
@@ -142,7 +143,7 @@ def format_mac(addresses: Array | Scalar | Sequence[bytes]) -> Any:
 
 
 @overload
-def parse_mac(texts: str) -> np.void: ...
+def parse_mac(texts: str) -> np.void: ...  # type: ignore[overload-overlap]
 @overload
 def parse_mac(texts: Sequence[str] | Array) -> Array: ...
 def parse_mac(texts: str | Sequence[str] | Array) -> Any:
@@ -192,8 +193,8 @@ def in_network(addresses: Array, network: str) -> np.ndarray[Any, np.dtype[np.bo
     bits = parsed.prefixlen + (_IPV4_PREFIX if parsed.version == 4 else 0)
     base = parse_ip(str(parsed.network_address))
     mask = np.frombuffer((((1 << bits) - 1) << (128 - bits)).to_bytes(16, "big"), np.uint64)
-    words = _raw(column).view(np.uint64).reshape(-1, 2)
-    wanted = np.frombuffer(bytes(base), np.uint64) & mask
+    words = column.reshape(-1).view(np.uint64).reshape(-1, 2)
+    wanted = np.frombuffer(base.tobytes(), np.uint64) & mask
     inside = np.ones(len(words), np.bool_)
     for i in range(2):
         if mask[i]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -32,7 +31,8 @@ _FIRST_ROWS = 1 << 12
 class Capture:
     """An opened capture, read once from its start to its end. `vxtap.open` makes one.
 
-    Frames come out through `batches` or `frames`; what is behind them is gone. Use it as a context manager, or call `close`.
+    Frames come out through `batches` or `frames`; what is behind them is gone. Use it as a context manager, or call
+    `close`.
 
     Attributes
     ----------
@@ -43,9 +43,7 @@ class Capture:
     def __init__(self, source: Source, options: Options) -> None:
         projection = Projection(options.column_names)
         self.dtype = projection.dtype
-        self._pass = RowPass(
-            source, options, projection.copies, self.dtype.itemsize, level=projection.level
-        )
+        self._pass = RowPass(source, options, projection.copies, self.dtype.itemsize, level=projection.level)
         self._raised = False
 
     def batches(self, size: int = BATCH) -> Iterator[Packets]:
@@ -77,7 +75,7 @@ class Capture:
     def _batch(self, size: int, one_window: bool) -> list[Packets]:
         """The next batch in a list, or an empty list at the end."""
         rows = np.empty(size, self.dtype)
-        count, _ = self._pass.fill(rows.view(np.uint8), 0, one_window=one_window)
+        count, _ = self._pass.fill(memoryview(rows.view(np.uint8)), 0, one_window=one_window)
         return [rows[:count]] if count else []
 
     def _finish(self) -> None:
@@ -93,7 +91,8 @@ class Capture:
         row : numpy.void
             A row of `dtype`, which must have `offset` and `caplen`.
         frame : memoryview
-            Its inner frame, `caplen` bytes, without a copy: valid until the next row is asked for. ``bytes(frame)`` keeps it.
+            Its inner frame, `caplen` bytes, without a copy: valid until the next row is asked for. ``bytes(frame)``
+            keeps it.
 
         Raises
         ------
@@ -119,16 +118,16 @@ class Capture:
         Parameters
         ----------
         row : numpy.void
-            One row of this capture, with `offset` and `caplen`. Of a skipped frame (``frames="all"``) the whole frame is
-            returned.
+            One row of this capture, with `offset` and `caplen`. Of a skipped frame (``frames="all"``) the whole frame
+            is returned.
 
         Returns
         -------
         memoryview
-            `caplen` bytes, read-only. Over a buffer it is a view of that and keeps it alive. Over an uncompressed file the
-            bytes are read from the file where they are not in memory any more; nothing is mapped, so a file that is
-            truncated meanwhile raises and does not kill the process. Over a pipe or a compressed file it is a view of
-            memory that the next batch overwrites.
+            `caplen` bytes, read-only. Over a buffer it is a view of that and keeps it alive. Over an uncompressed
+            file the bytes are read from the file where they are not in memory any more; nothing is mapped, so a file
+            that is truncated meanwhile raises and does not kill the process. Over a pipe or a compressed file it is a
+            view of memory that the next batch overwrites.
 
         Raises
         ------
@@ -189,8 +188,8 @@ def open(
     Parameters
     ----------
     source : str, os.PathLike, buffer or binary file object
-        A pcap or pcapng file, gzip-compressed or not; '-' is standard input; a buffer (bytes, bytearray, memoryview, mmap,
-        array) is read in place and kept alive as long as the capture and the frames taken from it.
+        A pcap or pcapng file, gzip-compressed or not; '-' is standard input; a buffer (bytes, bytearray, memoryview,
+        mmap, array) is read in place and kept alive as long as the capture and the frames taken from it.
     ports : int or iterable of int
         UDP destination ports that are taken for VXLAN.
     vni : int or iterable of int, optional
@@ -251,7 +250,8 @@ def read(
     OptionError, OSError
         As `open`.
     FormatError
-        For a file that is not a capture, or is damaged. Nothing is returned then: use `open` for the rows before the fault.
+        For a file that is not a capture, or is damaged. Nothing is returned then: use `open` for the rows before the
+        fault.
 
     Examples
     --------
@@ -267,9 +267,7 @@ def read(
 
 
 def _read_one(source: Source, options: Options, projection: Projection, rows: Rows, number: int) -> None:
-    run = RowPass(
-        source, options, projection.copies, projection.dtype.itemsize, level=projection.level, number=number
-    )
+    run = RowPass(source, options, projection.copies, projection.dtype.itemsize, level=projection.level, number=number)
     begin = rows.count
     try:
         full = True
@@ -290,5 +288,3 @@ def _estimate(run: RowPass, rows: int) -> int:
         return max(rows, _FIRST_ROWS)
     left = max(0, size - done)
     return int(left / done * rows * 1.05) + _FIRST_ROWS
-
-

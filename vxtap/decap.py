@@ -6,12 +6,12 @@ import os
 from typing import TYPE_CHECKING, Literal
 
 from vxtap import _core
+from vxtap.enums import Status
 from vxtap.errors import OptionError
 from vxtap.options import DEFAULT_PORTS, Options
 from vxtap.scan import SEED, Pass
 from vxtap.sink import Sink
 from vxtap.source import same_file
-from vxtap.tables import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     #: Told after every block: bytes read, bytes in all (None where nobody knows).
     Progress = Callable[[int, int | None], None]
 
-_MORE_INPUT, _MORE_OUTPUT = Status["MORE_INPUT"].value, Status["MORE_OUTPUT"].value
+_MORE_INPUT, _MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
 _SUFFIXES: dict[str, Literal["pcap", "pcapng"]] = {".pcapng": "pcapng", ".ntar": "pcapng"}
 # What a frame can need beyond its own bytes: a new interface block, and the larger packet block.
 _GROWTH = 4096
@@ -48,8 +48,8 @@ def output_format(target: Target, options: Options) -> Literal["pcap", "pcapng"]
 class Decap(Pass):
     """A pass that writes the inner frames.
 
-    A block of the input becomes a block of output in the same memory: inner frames are shorter than what they came in. Where that
-    does not hold (a new pcapng interface, a kept frame) a second buffer takes the frame.
+    A block of the input becomes a block of output in the same memory: inner frames are shorter than what they came
+    in. Where that does not hold (a new pcapng interface, a kept frame) a second buffer takes the frame.
     """
 
     books: _core.Rewriter
@@ -123,8 +123,9 @@ def decap(
     keep_others : bool
         Write frames that are not decapsulated as they are, on an interface of their own (pcapng only).
     format : {"pcap", "pcapng"}, optional
-        Of the output; by the suffix of `dest` otherwise, pcap where that says nothing. A classic pcap has microseconds, or
-        nanoseconds where the source has. In pcapng every tunnel (VNI and endpoints) has an interface, named so.
+        Of the output; by the suffix of `dest` otherwise, pcap where that says nothing. A classic pcap has
+        microseconds, or nanoseconds where the source has. In pcapng every tunnel (VNI and endpoints) has an
+        interface, named so.
     strict : bool
         Raise `TruncatedError` for a capture that ends within a record (after all whole records were written).
     progress : callable, optional
@@ -140,8 +141,8 @@ def decap(
     OptionError
         For options that make no sense, or an output that is the input.
     FormatError
-        For a file that is not a capture, where no output is left, or one that is damaged from some byte on: then the output
-        holds all frames before it.
+        For a file that is not a capture, where no output is left, or one that is damaged from some byte on: then the
+        output holds all frames before it.
     OSError
         For what cannot be read or written; no output is left.
 

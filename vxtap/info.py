@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vxtap import _core
+from vxtap.enums import LinkType, Tunnel
 from vxtap.options import DEFAULT_PORTS, Options
 from vxtap.report import Report
 from vxtap.scan import RowPass
-from vxtap.tables import COLUMNS, LinkType, Tunnel, link_type_name
+from vxtap.tables import COLUMNS, link_type_name
 
 if TYPE_CHECKING:
     from vxtap.errors import VxtapError
@@ -54,7 +55,8 @@ class Info:
     link_types : list of str
         Names with numbers, such as 'LINUX_SLL2 (276)'.
     interfaces : list of dict
-        number, name, link_type, resolution, snaplen, frames; of SLL2 captures one for each interface index in the headers.
+        number, name, link_type, resolution, snaplen, frames; of SLL2 captures one for each interface index in the
+        headers.
     tunnels : list of dict
         tunnel, vni, outer_src, outer_dst, frames, bytes (of inner frames on the wire); most frames first.
     other_tunnels : int
@@ -112,7 +114,7 @@ def _interfaces(books: _core.Pass) -> list[dict[str, Any]]:
             "resolution": resolution_text(ts_resol),
             "snaplen": snaplen,
         }
-        if link_type != LinkType["LINUX_SLL2"] or not cooked:
+        if link_type != LinkType.LINUX_SLL2 or not cooked:
             text = name.decode("utf-8", "replace")
             rows.append({"number": number, "name": text, **common, "frames": frames})
             continue
@@ -127,7 +129,15 @@ def tunnel_rows(books: _core.Pass) -> tuple[list[dict[str, Any]], int]:
     """The tunnels of a pass that took a census, most frames first, and frames of those beyond the limit."""
     merged: dict[tuple[int, int, bytes, bytes], list[int]] = {}
     rows, other = books.tunnels()
-    for kind, vni, src, dst, _, frames, size in rows:  # the core tells clocks apart too, which nobody wants to see
+    for (
+        kind,
+        vni,
+        src,
+        dst,
+        _,
+        frames,
+        size,
+    ) in rows:  # the core tells clocks apart too, which nobody wants to see
         counts = merged.setdefault((kind, vni, src, dst), [0, 0])
         counts[0] += frames
         counts[1] += size

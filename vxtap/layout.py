@@ -44,6 +44,7 @@ class Projection:
         formats = {field[0]: field[1] for field in _FIELDS}
         offsets = {field[0]: (field[2], field[3]) for field in _FIELDS}
         self.dtype = np.dtype([(name, formats[name]) for name in columns], align=True)
-        fields = self.dtype.fields or {}
-        self.copies = [(*offsets[name], fields[name][1]) for name in columns]
+        places = self.dtype.fields
+        assert places is not None
+        self.copies = [(*offsets[name], places[name][1]) for name in columns]
         self.level = max(_LEVELS[name] for name in columns)

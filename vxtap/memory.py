@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 
 import numpy as np
@@ -12,8 +13,8 @@ _HUGE_PAGES = getattr(mmap, "MADV_HUGEPAGE", None)
 class Rows:
     """Rows in anonymous memory that grows without being copied, and ends as an array of just what was written.
 
-    Pages are touched only when a row lands in them, so asking for too much costs address space and nothing else. Huge pages,
-    where the system has them, save most of the page faults, which otherwise cost as much as parsing.
+    Pages are touched only when a row lands in them, so asking for too much costs address space and nothing else. Huge
+    pages, where the system has them, save most of the page faults, which otherwise cost as much as parsing.
 
     Attributes
     ----------
@@ -60,8 +61,6 @@ class Rows:
         """The rows written, without a copy; memory behind them goes back to the system."""
         if self.count == 0:
             return np.empty(0, self._dtype)
-        try:
+        with contextlib.suppress(SystemError, OSError):  # where it cannot shrink: the rest was never touched
             self._memory.resize(self.count * self._dtype.itemsize)
-        except (SystemError, OSError):
-            pass  # the rest was never touched
         return np.frombuffer(self._memory, self._dtype, self.count)

@@ -65,7 +65,8 @@ class Options:
     strict : bool
         Raise `TruncatedError` for a capture that ends within a record, after all whole records were delivered.
     keep_others : bool
-        Write frames that are not decapsulated as they are. Needs pcapng output, where they have an interface of their own.
+        Write frames that are not decapsulated as they are. Needs pcapng output, where they have an interface of their
+        own.
     format : {"pcap", "pcapng"}, optional
         Of the output.
 

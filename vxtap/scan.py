@@ -6,10 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from vxtap import _core
-from vxtap.errors import FormatError, TruncatedError, VxtapError, fault
+from vxtap.enums import Status
+from vxtap.errors import TruncatedError, VxtapError, fault
 from vxtap.report import Report, take_stock
 from vxtap.source import Window
-from vxtap.tables import Status
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from vxtap.options import Options
     from vxtap.source import Source
 
-_MORE_INPUT, _MORE_OUTPUT = Status["MORE_INPUT"].value, Status["MORE_OUTPUT"].value
-_OK, _NOT_CAPTURE = Status["OK"].value, Status["NOT_CAPTURE"].value
+_MORE_INPUT, _MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
+_OK, _NOT_CAPTURE = Status.OK.value, Status.NOT_CAPTURE.value
 #: Seed of the core's hash tables: nobody outside can aim at a slot.
 SEED = int.from_bytes(os.urandom(8), "little")
 
@@ -76,7 +76,7 @@ class Pass:
                 f"{self.window.origin.name}: byte {offset:,}, after frame {self.books.frames:,}:"
                 f" the file ends within a record, of which {self.tail:,} bytes are there"
             )
-            self.error = TruncatedError(message, Status["CUT_HEADER"].value, offset)
+            self.error = TruncatedError(message, Status.CUT_HEADER.value, offset)
 
     def moved(self, status: int, used: int) -> None:
         """The core has consumed bytes, and says what it wants; a fault ends the pass."""
@@ -85,9 +85,7 @@ class Pass:
             return
         self.ended = True
         found = describe_bytes(self.window.first_bytes()) if status == _NOT_CAPTURE else ""
-        self.error = fault(
-            self.window.origin.name, status, self.books.fault_offset, self.books.frames, found
-        )
+        self.error = fault(self.window.origin.name, status, self.books.fault_offset, self.books.frames, found)
 
     def report(self) -> Report:
         """The books so far."""
@@ -156,5 +154,3 @@ class RowPass(Pass):
             if status == _MORE_INPUT and ((one_window and row > begin) or not self.more()):
                 break
         return row, False
-
-

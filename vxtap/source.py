@@ -9,7 +9,7 @@ import stat
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from vxtap import tables
+from vxtap.enums import Status
 from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -90,10 +90,10 @@ class _Gunzip:
             count = self._file.readinto1(buffer)
         except EOFError:
             message = f"{where}: the gzip file ends early"
-            raise TruncatedError(message, tables.Status.CUT_HEADER, self._offset) from None
+            raise TruncatedError(message, Status.CUT_HEADER, self._offset) from None
         except (gzip.BadGzipFile, zlib.error) as error:
             message = f"{where}: the gzip file is damaged: {error}"
-            raise FormatError(message, tables.Status.NOT_CAPTURE, self._offset) from None
+            raise FormatError(message, Status.NOT_CAPTURE, self._offset) from None
         self._offset += count
         return count
 
@@ -125,7 +125,7 @@ class Origin:
         if isinstance(source, str | os.PathLike):
             self._open_path(source)
         elif hasattr(source, "read"):
-            self._open_file(source)
+            self._open_file(source)  # type: ignore[arg-type]
         else:
             self._open_buffer(source)
 
@@ -217,8 +217,8 @@ class Origin:
 class Window:
     """The bytes of a source that are in memory: ``buffer[start:end]`` have not been consumed yet.
 
-    For a buffer that is all of it, without a copy. For anything else it is a block of about `BLOCK` bytes that is used again
-    and again, and grows only where one record is larger, as its bytes arrive.
+    For a buffer that is all of it, without a copy. For anything else it is a block of about `BLOCK` bytes that is
+    used again and again, and grows only where one record is larger, as its bytes arrive.
     """
 
     def __init__(self, source: Source) -> None:
@@ -269,7 +269,7 @@ class Window:
     def view(self, offset: int, count: int) -> memoryview | None:
         """Bytes of the capture that lie in the window, without a copy; None where they are not here."""
         at = offset - self.offset
-        return self.buffer[at : at + count] if 0 <= at and at + count <= self.end else None
+        return self.buffer[at : at + count] if at >= 0 and at + count <= self.end else None
 
 
 def same_file(one: os.stat_result | None, path: object) -> bool:

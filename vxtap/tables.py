@@ -1,30 +1,17 @@
-"""The names that the C core gives to things, as enums, and as the tables of the documentation.
+"""The tables of the C core: for messages, for the documentation, and for the stub of the enums.
 
-``python -m vxtap.tables`` prints the tables in Markdown.
+``python -m vxtap.tables`` prints them in Markdown, ``python -m vxtap.tables stub`` the file ``vxtap/enums.pyi``.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+import sys
 
 from vxtap import _core
+from vxtap.enums import ENUMS, LinkType
 
 _TABLES = _core.tables()
 
-
-def _members(table: str) -> list[tuple[str, int]]:
-    return [(name, value) for name, value, *_ in _TABLES[table]]
-
-
-# Enums are made from the core's tables, so nothing can drift; the stub lists the names for type checkers.
-Status = IntEnum("Status", _members("status"), module=__name__)
-Flag = IntFlag("Flag", _members("flag"), module=__name__)
-Tunnel = IntEnum("Tunnel", _members("tunnel"), module=__name__)
-LinkType = IntEnum("LinkType", _members("link_type"), module=__name__)
-Status.__doc__ = "The outcome of a frame, what a call wants next, or what is wrong with a file."
-Flag.__doc__ = "Bits of the column `flags`."
-Tunnel.__doc__ = "Values of the column `tunnel`."
-LinkType.__doc__ = "Link types that are read, with their numbers in files."
 
 #: Outcomes of frames in the order of the core's counts: their slugs, 'decapsulated' first.
 OUTCOMES: tuple[str, ...] = tuple(row[3] for row in _TABLES["status"] if row[2] == "FRAME")
@@ -67,6 +54,24 @@ def markdown(table: str) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def stub() -> str:
+    """The names of the enums' members for type checkers, who cannot ask the core."""
+    lines = [
+        '"""Stubs of the enums: written by `python -m vxtap.tables stub`."""',
+        "",
+        "from enum import IntEnum, IntFlag",
+        "",
+    ]
+    lines += ["_Names = tuple[tuple[str, str], ...]", "", "ENUMS: _Names"]
+    for table, name in ENUMS:
+        lines += ["", f"class {name}({'IntFlag' if table == 'flag' else 'IntEnum'}):"]
+        lines += [f"    {member} = {value}" for member, value, *_ in _TABLES[table]]
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
-    for _table in ("columns", "outcomes", "flags", "tunnels", "link_types", "faults"):
-        print(f"## {_table}\n\n{markdown(_table)}\n")
+    if sys.argv[1:] == ["stub"]:
+        print(stub())
+    else:
+        for _table in ("columns", "outcomes", "flags", "tunnels", "link_types", "faults"):
+            print(f"## {_table}\n\n{markdown(_table)}\n")

@@ -17,6 +17,7 @@ from vxtap.report import iso_time
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from vxtap.info import Info
 
@@ -25,7 +26,7 @@ _WIDE = 250
 _MOST_ROWS = 50
 
 
-def _table(rows: list[tuple[str, ...]], head: tuple[str, ...], numeric: set[str]) -> Table:
+def _table(rows: Sequence[tuple[str, ...]], head: tuple[str, ...], numeric: set[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in head:
         table.add_column(name, justify="right" if name in numeric else "left", overflow="fold")
@@ -65,7 +66,14 @@ def _print(found: Info) -> None:
     console.print()
     console.print(_table(interfaces, ("interface", "name", "link type", "resolution", "frames"), {"frames"}))
     tunnels = [
-        (row["tunnel"], str(row["vni"]), row["outer_src"], row["outer_dst"], f"{row['frames']:,}", f"{row['bytes']:,}")
+        (
+            row["tunnel"],
+            str(row["vni"]),
+            row["outer_src"],
+            row["outer_dst"],
+            f"{row['frames']:,}",
+            f"{row['bytes']:,}",
+        )
         for row in found.tunnels
     ]
     if tunnels:

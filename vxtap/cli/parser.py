@@ -72,7 +72,9 @@ def build_parser() -> argparse.ArgumentParser:
     decap.add_argument("input", metavar="IN", help="a pcap or pcapng file, gzip-compressed or not, or '-'")
     decap.add_argument("-o", "--output", metavar="OUT", required=True, help="where to; '-' is standard output")
     decap.add_argument(
-        "--format", choices=("pcap", "pcapng"), help="of the output (default: by the suffix of OUT, else pcap)"
+        "--format",
+        choices=("pcap", "pcapng"),
+        help="of the output (default: by the suffix of OUT, else pcap)",
     )
     decap.add_argument(
         "--keep-others",

@@ -35,7 +35,13 @@ class Bar:
     def _start(self, total: int | None) -> None:
         # Only here: the library takes as long to import as a small capture takes to convert.
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
 
         self._progress = Progress(
             "{task.description}",

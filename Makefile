@@ -1,0 +1,73 @@
+# make demo   decapsulate a capture (the bundled one, or CAPTURE=path) and show what is in it
+# make test   everything that must hold before a change lands
+# The environment is made once in .venv and renewed when what it is made from changes.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV ?= .venv
+CAPTURE ?= tests/data/01-curl-nva1.pcap
+BIN := $(VENV)/bin
+CFLAGS_STRICT := -std=c11 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wcast-align -Wcast-qual \
+	-Wstrict-prototypes -Werror
+
+.PHONY: demo test lint format unit bench bench-quick package tools clean
+
+demo: $(VENV)/installed
+	@mkdir -p demo
+	@$(BIN)/vxtap info "$(CAPTURE)"
+	@echo
+	@$(BIN)/vxtap decap "$(CAPTURE)" -o demo/inner.pcap
+	@echo
+	@echo "The inner capture: $(CURDIR)/demo/inner.pcap"
+
+test: lint unit
+
+unit: $(VENV)/testing tools
+	$(BIN)/python -m pytest -q -n 2 tests
+
+lint: $(VENV)/testing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cython-lint --no-pycodestyle --max-line-length 120 vxtap/_core.pyx vxtap/_csrc.pxd
+	for file in csrc/*.c; do $${CC:-cc} $(CFLAGS_STRICT) -fsyntax-only $$file || exit 1; done
+	for file in csrc/*.h; do $${CC:-cc} $(CFLAGS_STRICT) -fsyntax-only -x c $$file || exit 1; done
+
+format: $(VENV)/testing
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	clang-format -i csrc/*.[ch]
+
+bench: $(VENV)/testing
+	$(BIN)/python benchmarks/run.py
+
+bench-quick: $(VENV)/testing
+	$(BIN)/python benchmarks/run.py --quick
+
+# A wheel as a user would get it, built in isolation and tried from another folder.
+package: $(VENV)/testing
+	rm -rf build/package && mkdir -p build/package
+	$(BIN)/python -m pip wheel -q --no-deps -w build/package .
+	$(PYTHON) -m venv build/package/venv
+	build/package/venv/bin/python -m pip install -q build/package/*.whl
+	cd build/package && venv/bin/vxtap decap --strict ../../tests/data/01-curl-nva1.pcap -o inner.pcap
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade "pip>=25.1"
+
+$(VENV)/installed: $(VENV)/bin/python setup.py pyproject.toml $(wildcard csrc/*.[ch]) $(wildcard vxtap/*.p[xy][xd])
+	$(BIN)/python -m pip install -q -e .
+	@touch $@
+
+$(VENV)/testing: $(VENV)/installed
+	$(BIN)/python -m pip install -q --group dev
+	@touch $@
+
+# tshark, which some tests compare with: taken where it can be had without asking anybody.
+tools:
+	@command -v tshark >/dev/null 2>&1 || { command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ] \
+		&& { apt-get install -y -qq tshark >/dev/null 2>&1 || { apt-get update -qq >/dev/null 2>&1 \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq tshark >/dev/null 2>&1; }; } || true; }
+
+clean:
+	rm -rf build dist demo *.egg-info vxtap/_core.c vxtap/*.so
