@@ -21,7 +21,7 @@ NEVER_KEPT = ("filtered", "no_interface")
 class Source(NamedTuple):
     """An interface of the input."""
 
-    declared: int  # where in the file it stands
+    declared: int  # how far the file has to be read to know of it
     linktype: int
     fine: bool  # its times can have digits below a microsecond
     name: str
@@ -43,7 +43,7 @@ def sources(data: bytes) -> list[Source]:
         if variant is None or len(data) < 24:
             return []
         linktype = oracle_files.number(data, 20, 4, variant.order) & 0x03FFFFFF
-        return [Source(0, linktype, variant.tick == 1, "")]
+        return [Source(24, linktype, variant.tick == 1, "")]
     found, at, order = [], 0, "<"
     while at + 12 <= len(data):
         if data[at : at + 4] == oracle_files.SHB_BYTES:
@@ -52,7 +52,7 @@ def sources(data: bytes) -> list[Source]:
         if total < 12 or at + total > len(data):
             break
         if kind == 1 and total >= 20:
-            found.append(source(data[at + 8 : at + total - 4], at, order))
+            found.append(source(data[at + 8 : at + total - 4], at + total, order))
         at += total
     return found
 
@@ -143,9 +143,9 @@ def expected(
 ) -> Expected:
     """The whole output of a capture."""
     writer = Writer(data, form, keep)
-    frames = oracle_files.read_capture(data).frames
-    for row, frame in zip(oracle.decode(data, ports, vni).rows, frames, strict=True):
+    capture = oracle_files.read_capture(data)
+    for row, frame in zip(oracle.decode(data, ports, vni).rows, capture.frames, strict=True):
         writer.add(row, frame)
-    writer.begin(len(data))
+    writer.begin(capture.fault[0] if capture.fault else len(data))
     file = Written(form, writer.interfaces, writer.packets)
     return Expected(file, writer.kept, writer.rounded, writer.lost)

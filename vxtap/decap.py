@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 from vxtap import _core
 from vxtap.enums import Status
-from vxtap.errors import OptionError
+from vxtap.errors import OptionError, VxtapError
 from vxtap.options import DEFAULT_PORTS, Options
 from vxtap.scan import SEED, Pass
 from vxtap.sink import Sink
-from vxtap.source import same_file
+from vxtap.source import BLOCK, same_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 _MORE_INPUT, _MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
 _SUFFIXES: dict[str, Literal["pcap", "pcapng"]] = {".pcapng": "pcapng", ".ntar": "pcapng"}
-# What a frame can need beyond its own bytes: a new interface block, and the larger packet block.
-_GROWTH = 4096
 
 
 def output_format(target: Target, options: Options) -> Literal["pcap", "pcapng"]:
@@ -59,7 +57,7 @@ class Decap(Pass):
             **options.wanted, pcapng=pcapng, keep_others=options.keep_others, census=True, seed=SEED
         )
         super().__init__(source, rewriter, strict=options.strict)
-        self._spare: bytearray | None = None
+        self._spare = bytearray(BLOCK)
 
     def run(self, sink: Sink, progress: Progress | None = None) -> None:
         """Write everything up to the end of the source, or up to a fault, which is left in `error`."""
@@ -75,26 +73,19 @@ class Decap(Pass):
     def _block(self, sink: Sink) -> int:
         """Rewrite what is in the window, until it wants more input."""
         window = self.window
-        in_place = not window.buffer.readonly and window.origin.memory is None
+        in_place = window.origin.memory is None
         while True:
-            target = window.buffer if in_place else self._second_buffer()
-            status, used, made = self.books.rewrite(
-                window.buffer, window.start, window.end, None if in_place else target
-            )
+            target = None if in_place else self._spare
+            status, used, made = self.books.rewrite(window.buffer, window.start, window.end, target)
             self.moved(status, used)
-            sink.write(memoryview(target)[:made])
+            sink.write(memoryview(window.buffer if target is None else target)[:made])
             if status != _MORE_OUTPUT:
                 return status
-            # The consumed bytes are room now; a frame that does not fit even so goes to the second buffer.
+            # The consumed bytes are room now; a frame that does not fit even so goes to the second buffer, which grows until
+            # it does. A frame has a limit, so it does.
+            if not used and not in_place:
+                self._spare = bytearray(2 * len(self._spare))
             in_place = window.origin.memory is None and made > 0
-
-    def _second_buffer(self) -> bytearray:
-        """Memory that any frame in the window fits into."""
-        window = self.window
-        size = len(window.buffer) if window.origin.memory is None else min(window.left, _core.MAX_BLOCK)
-        if self._spare is None or len(self._spare) < size + _GROWTH:
-            self._spare = bytearray(size + _GROWTH)
-        return self._spare
 
 
 def decap(
@@ -164,9 +155,15 @@ def run_decap(source: Source, dest: Target, options: Options, progress: Progress
             raise OptionError(f"{job.window.origin.name}: is the input, and would be overwritten")
         with Sink(dest) as sink:
             job.run(sink, progress)
-            finished = FinishedDecap(job, sink.size, sink.name)
-            if job.error is None or (isinstance(job.error, ValueError) and job.books.frames):
+            finished = FinishedDecap(job, sink)
+            if job.error is None:
                 sink.commit()
+            elif isinstance(job.error, VxtapError) and job.books.frames:
+                sink.commit()
+                job.error.args = (
+                    f"{job.error}; the {job.books.frames:,} frames before it are in {sink.name}",
+                    *job.error.args[1:],
+                )
     finally:
         job.close()
     if job.error is not None:
@@ -177,11 +174,11 @@ def run_decap(source: Source, dest: Target, options: Options, progress: Progress
 class FinishedDecap:
     """A decap job that is done: its books."""
 
-    def __init__(self, job: Decap, bytes_out: int, output: str) -> None:
+    def __init__(self, job: Decap, sink: Sink) -> None:
         self.books = job.books
-        self.output = output
+        self.output = sink.name
         self._report = job.report()
-        self._report.bytes_out = bytes_out
+        self._report.bytes_out = sink.size
         self._report.times_rounded = job.books.times_rounded
         self._report.times_lost = job.books.times_lost
 

@@ -10,6 +10,7 @@ from vxtap.enums import LinkType, Tunnel
 from vxtap.options import DEFAULT_PORTS, Options
 from vxtap.report import Report
 from vxtap.scan import RowPass
+from vxtap.source import printable
 from vxtap.tables import COLUMNS, link_type_name
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _interfaces(books: _core.Pass) -> list[dict[str, Any]]:
             "snaplen": snaplen,
         }
         if link_type != LinkType.LINUX_SLL2 or not cooked:
-            text = name.decode("utf-8", "replace")
+            text = printable(name.decode("utf-8", "replace"))
             rows.append({"number": number, "name": text, **common, "frames": frames})
             continue
         rows += [{"number": index, "name": "", **common, "frames": count} for index, count in cooked]

@@ -9,6 +9,7 @@ import tempfile
 from typing import TYPE_CHECKING, BinaryIO
 
 from vxtap.errors import OptionError
+from vxtap.source import printable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -51,8 +52,9 @@ class Sink:
                 raise OptionError("standard output is a terminal: redirect it, or name a file")
             self._file = io.FileIO(1, "w", closefd=False)
         else:
-            self.name = os.fspath(target)
-            self._file = self._open(self.name)
+            path = os.fsdecode(os.fspath(target))
+            self.name = printable(path)
+            self._file = self._open(path)
 
     def _open(self, path: str) -> io.FileIO:
         path = os.path.realpath(path)  # a link stays one: its target is written

@@ -31,6 +31,11 @@ _COMPRESSED = {
 }
 
 
+def printable(text: str) -> str:
+    """Text from outside, fit for a terminal: what does not print (escape sequences, broken UTF-8) is shown as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
 class Reader(Protocol):
     """What a source is read through: like `io.RawIOBase.readinto`."""
 
@@ -130,13 +135,13 @@ class Origin:
             self._open_buffer(source)
 
     def _open_path(self, source: str | os.PathLike[str]) -> None:
-        path = os.fspath(source)
+        path = os.fsdecode(os.fspath(source))
         if path == "-":
             if os.isatty(0):
                 raise OptionError("standard input is a terminal: pipe a capture into it")
             file = io.FileIO(0, closefd=False)
         else:
-            self.name = path
+            self.name = printable(path)
             file = io.FileIO(path)
         self._owned = file
         self._reader = file

@@ -7,7 +7,7 @@ import gzip
 import io
 import mmap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ SOURCES: dict[str, Callable[[bytes, Path], Any]] = {
     "bytearray": lambda data, _: bytearray(data),
     "memoryview": lambda data, _: memoryview(b"x" + data)[1:],
     "memoryview of words": lambda data, _: memoryview(data + bytes(-len(data) % 4)).cast("I"),
-    "mmap": lambda _, path: mmap.mmap(path.open("rb").fileno(), 0, access=mmap.ACCESS_READ),
+    "mmap": lambda _, path: _mapped(path),
     "array": lambda data, _: array.array("B", data),
     "numpy": lambda data, _: np.frombuffer(data, np.uint8),
     "BytesIO": lambda data, _: io.BytesIO(data),
@@ -67,13 +67,18 @@ SOURCES: dict[str, Callable[[bytes, Path], Any]] = {
 }
 
 
+def _mapped(path: Path) -> mmap.mmap:
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
 def _gzipped(data: bytes, path: Path) -> Path:
     path.with_suffix(".gz").write_bytes(gzip.compress(data))
     return path.with_suffix(".gz")
 
 
 @pytest.fixture(params=SOURCES)
-def source(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Fifty frames, from any kind of source."""
     path = tmp_path / "in.pcap"
     path.write_bytes(capture(50))
@@ -87,12 +92,10 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 # ---------------------------------------------------------------- sources
 
 
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # of the test's own mmap
 def test_read(source: Any) -> None:
     assert (vxtap.read(source) == vxtap.read(capture(50))).all()
 
 
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 def test_frames(source: Any) -> None:
     with vxtap.open(source) as opened:
         found = [(int(row["frame"]), bytes(frame)) for row, frame in opened.frames()]
@@ -100,7 +103,6 @@ def test_frames(source: Any) -> None:
     assert found == [(i + 1, inner_frame(i)) for i in range(50)]
 
 
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 def test_inner_of_the_current_batch(source: Any) -> None:
     with vxtap.open(source) as opened:
         for batch in opened.batches(7):
@@ -276,11 +278,13 @@ def test_inner_of_earlier_batches(tmp_path: Path) -> None:
         assert bytes(opened.inner(batches[-1][-1])) == inner_frame(4999)
     for source in (io.BytesIO(data), gzip.compress(data), OnlyRead(data, BLOCK)):
         with vxtap.open(source) as opened:  # type: ignore[arg-type]
-            batches = list(opened.batches())
-            assert len(batches) > 1
-            assert bytes(opened.inner(batches[-1][-1])) == inner_frame(4999)
+            first = None
+            for batch in opened.batches():
+                first = batch[0] if first is None else first
+                assert bytes(opened.inner(batch[-1])) == inner_frame(int(batch[-1]["frame"]) - 1)
+            assert first is not None
             with pytest.raises(vxtap.UnsupportedError, match="ask for inner frames before the next batch"):
-                opened.inner(batches[0][0])
+                opened.inner(first)
 
 
 def test_inner_of_a_file_that_became_shorter(tmp_path: Path) -> None:

@@ -1,0 +1,101 @@
+"""The documentation holds: its examples run, its tables are the core's, its output is what is printed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vxtap
+from vxtap import tables
+
+ROOT = Path(__file__).resolve().parents[1]
+CAPTURE = ROOT / "tests" / "data" / "01-curl-nva1.pcap"
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+# Commands of the documentation that need a network interface, other files or the checkout: shown, not run here.
+NOT_RUN = ("make ", "tcpdump ", "pip ", "python benchmarks/", "pytest ")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The code blocks of a page in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.M | re.S)
+
+
+def examples(language: str) -> list[object]:
+    """Every such block as a test case with the page's name and its number there."""
+    return [
+        pytest.param(code, id=f"{page.stem}-{number}")
+        for page in PAGES
+        for number, code in enumerate(blocks(page, language), 1)
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the captures that the documentation speaks of, and being there."""
+    for name in ("nva.pcap", "nva1.pcap", "nva2.pcap"):
+        shutil.copy(CAPTURE, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("code", examples("python"))
+def test_python_examples_run(code: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # Pieces of a page build on `packets` of an earlier one.
+    names = {"vxtap": vxtap, "packets": vxtap.read("nva.pcap")}
+    exec(compile(code, "example", "exec"), names)
+    if "decap(" in code:
+        assert (folder / "inner.pcap").stat().st_size == 24 + 18 * 16 + 2029
+
+
+def test_the_readme_opens_with_five_lines_of_python_that_work(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = blocks(ROOT / "README.md", "python")[0]
+    assert len([line for line in first.splitlines() if line.strip()]) <= 5
+    exec(compile(first, "readme", "exec"), {})
+    assert "26 frames: 18 decapsulated, 8 not_udp" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("code", examples("sh"))
+def test_shell_examples_run(code: str, folder: Path) -> None:
+    for line in code.splitlines():
+        command = line.partition("#")[0].strip()
+        if not command or command.startswith(NOT_RUN):
+            continue
+        words = shlex.split(command)
+        assert words[0] == "vxtap", f"not known how to run {command!r}"
+        subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True)
+
+
+def test_the_hint_shown_is_the_hint_printed(folder: Path) -> None:
+    shown = next(code for code in blocks(ROOT / "docs" / "decap.md", "text") if "try --ports" in code)
+    command = [sys.executable, "-m", "vxtap", "decap", "nva.pcap", "-o", "inner.pcap", "--ports", "8472"]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert shown.strip() in run.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_tables_are_the_cores(page: Path) -> None:
+    for name, shown in re.findall(r"<!-- table: (\w+) -->\n(.*?)\n<!-- end -->", page.read_text(), flags=re.S):
+        assert shown == tables.markdown(name), f"{page.name}: run `python -m vxtap.tables` and paste {name}"
+
+
+def test_every_table_is_in_the_docs() -> None:
+    shown = {name for page in PAGES for name in re.findall(r"<!-- table: (\w+) -->", page.read_text())}
+    assert shown == {"columns", "outcomes", "flags", "tunnels", "link_types", "faults"}
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_stub_of_the_enums_is_the_cores() -> None:
+    assert (ROOT / "vxtap" / "enums.pyi").read_text() == tables.stub() + "\n"

@@ -1,0 +1,281 @@
+"""The tables that C, numpy, the enums and the documentation share; the record's layout; and the options' messages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from build import (
+    ARP,
+    ICMP,
+    Pcapng,
+    arp,
+    eth,
+    icmp,
+    ipv4,
+    pcap,
+    udp,
+    vxlan,
+)
+
+import vxtap
+from vxtap import Status, _core, tables
+from vxtap.options import Options
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+
+# The record as files and other programs may know it: a change here is a change for everyone who stored rows.
+RECORD = """
+ts M8[ns] 0, frame u8 8, offset u8 16, flow u8 24, caplen u4 32, wirelen u4 36, source u4 40, interface u4 44,
+flags u4 48, vni u4 52, ip_id u4 56, tcp_seq u4 60, tcp_ack u4 64, payload_len u4 68, outer_src V16 72, outer_dst V16 88,
+src V16 104, dst V16 120, eth_src V6 136, eth_dst V6 142, gbp u2 148, outer_sport u2 150, outer_dport u2 152, vlan u2 154,
+ethertype u2 156, sport u2 158, dport u2 160, tcp_flags u2 162, tcp_window u2 164, payload u2 166, tunnel u1 168,
+status u1 169, proto u1 170, ttl u1 171, dscp u1 172
+"""
+RECORD_SIZE = 176
+
+
+# ---------------------------------------------------------------- the record
+
+
+def test_record_is_pinned() -> None:
+    rows = [line.split() for line in RECORD.replace("\n", " ").split(",")]
+    assert vxtap.PACKET.itemsize == RECORD_SIZE
+    assert vxtap.PACKET.names == tuple(name for name, _, _ in rows)
+    fields = vxtap.PACKET.fields or {}
+    for name, kind, offset in rows:
+        assert fields[name][:2] == (np.dtype(kind), int(offset))
+
+
+def test_record_has_no_gaps_but_at_its_end() -> None:
+    fields = sorted((vxtap.PACKET.fields or {}).values(), key=lambda field: field[1])
+    end = 0
+    for dtype, offset, *_ in fields:
+        assert offset == end
+        end += dtype.itemsize
+    assert 0 <= RECORD_SIZE - end < 8
+
+
+# ---------------------------------------------------------------- the enums
+
+
+@pytest.mark.parametrize(
+    ("enum", "table"),
+    [(vxtap.Status, "status"), (vxtap.Flag, "flag"), (vxtap.Tunnel, "tunnel"), (vxtap.LinkType, "link_type")],
+)
+def test_enums_are_the_core_s(enum: Any, table: str) -> None:
+    rows = _core.tables()[table]
+    assert [(name, int(member)) for name, member in enum.__members__.items()] == [row[:2] for row in rows]
+    assert len({value for _, value, *_ in rows}) == len(rows)
+    assert enum.__module__ == "vxtap.tables"
+
+
+def test_enums_are_pinned() -> None:
+    """Rows may lie on disks: numbers do not change their meaning."""
+    assert [status.name for status in Status if status < 12] == [
+        *["OK", "NOT_IP", "NOT_UDP", "OTHER_PORT", "NO_VNI_FLAG", "TRUNCATED_OUTER", "LINK_TYPE", "NO_INTERFACE"],
+        *["MALFORMED", "FRAGMENT_LOST", "FILTERED", "KEPT"],
+    ]
+    flags = {flag.name: int(flag) for flag in vxtap.Flag}
+    assert flags == {
+        "TRUNCATED": 1,
+        "MALFORMED_INNER": 2,
+        "OUTER_VLAN": 4,
+        "INNER_VLAN": 8,
+        "INNER_FRAGMENT": 16,
+        "GBP": 32,
+        "RESERVED_BITS": 64,
+        "OUTGOING": 128,
+        "NO_TIME": 256,
+    }
+    assert {tunnel.name: int(tunnel) for tunnel in vxtap.Tunnel} == {"NONE": 0, "VXLAN": 1}
+
+
+def test_outcomes_are_the_first_statuses() -> None:
+    families = [row[2] for row in _core.tables()["status"]]
+    assert families[: len(tables.OUTCOMES)] == ["FRAME"] * len(tables.OUTCOMES)
+    assert "FRAME" not in families[len(tables.OUTCOMES) :]
+    assert tables.OUTCOMES[0] == "decapsulated"
+    assert set(families) == {"FRAME", "STEP", "TRUNCATED", "FORMAT", "UNSUPPORTED"}
+
+
+# ---------------------------------------------------------------- a case of every status
+
+
+def _one(frame: bytes, **how: Any) -> bytes:
+    return pcap([(0, frame, *how.pop("wire", ()))], **how)
+
+
+def _block(kind: int, body: bytes = b"", **how: int) -> bytes:
+    return bytes(Pcapng().unknown(kind, body, **how))
+
+
+INNER = eth(arp(), ARP)
+TUNNELLED = eth(ipv4(udp(vxlan(INNER))))
+# What each outcome of a frame takes: a capture of one frame.
+FRAMES: dict[str, bytes] = {
+    "OK": _one(TUNNELLED),
+    "NOT_IP": _one(INNER),
+    "NOT_UDP": _one(eth(ipv4(icmp(), ICMP))),
+    "OTHER_PORT": _one(eth(ipv4(udp(b"", dport=53)))),
+    "NO_VNI_FLAG": _one(eth(ipv4(udp(vxlan(INNER, flags=0))))),
+    "TRUNCATED_OUTER": _one(TUNNELLED[:40], wire=(len(TUNNELLED),)),
+    "LINK_TYPE": _one(TUNNELLED, linktype=147),
+    "NO_INTERFACE": bytes(Pcapng().epb(TUNNELLED)),
+    "MALFORMED": _one(eth(ipv4(udp(b"", length=3)))),
+    "FRAGMENT_LOST": _one(eth(ipv4(udp(vxlan(INNER)), offset=8))),
+    "FILTERED": _one(eth(ipv4(udp(vxlan(INNER, vni=9))))),
+    "KEPT": _one(INNER),
+}
+# What each fault takes: the whole file.
+FAULTS: dict[str, bytes] = {
+    "EMPTY": b"",
+    "CUT_HEADER": pcap()[:23],
+    "NOT_CAPTURE": b"no capture",
+    "BAD_VERSION": pcap(version=(2, 5)),
+    "BAD_RECORD": pcap() + b"\xff" * 16,
+    "BAD_BLOCK": _block(5, bytes(4), trailer=20),
+    "SHORT_BLOCK": _block(6, bytes(16)),
+    "LONG_BLOCK": bytes(Pcapng()) + b"\x06\0\0\0\x04\0\0\x01",
+    "BAD_MAGIC": _block(0x0A0D0D0A, bytes(16)),
+}
+
+
+def test_every_status_has_a_case() -> None:
+    by_family: dict[str, set[str]] = {}
+    for name, _, family, *_ in _core.tables()["status"]:
+        by_family.setdefault(family, set()).add(name)
+    assert by_family.pop("FRAME") == set(FRAMES)
+    by_family.pop("STEP")
+    assert set().union(*by_family.values()) == set(FAULTS)
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_outcome(name: str, tmp_path: Path) -> None:
+    """The row says it, the report counts it under its slug, and what is decapsulated is OK."""
+    slug = tables.OUTCOMES[Status[name]]
+    if name == "KEPT":
+        report = vxtap.decap(FRAMES[name], tmp_path / "x.pcapng", keep_others=True)
+        assert (dict(report.skipped), dict(report.kept)) == ({"kept": 1}, {"not_ip": 1})
+        return
+    with vxtap.open(FRAMES[name], frames="all", vni=7) as opened:
+        assert [batch["status"].tolist() for batch in opened.batches()] == [[Status[name]]]
+        report = opened.report
+    assert report.frames == 1
+    assert (report.decapsulated, dict(report.skipped)) == ((1, {}) if name == "OK" else (0, {slug: 1}))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault(name: str) -> None:
+    family, text = next((row[2], row[4]) for row in _core.tables()["status"] if row[0] == name)
+    with pytest.raises(vxtap.VxtapError) as caught:
+        vxtap.read(FAULTS[name])
+    assert type(caught.value).__name__ == family.capitalize() + "Error"
+    assert text in str(caught.value)
+    if isinstance(caught.value, vxtap.FormatError):
+        assert caught.value.status == Status[name]
+
+
+# ---------------------------------------------------------------- the documentation
+
+
+def documented() -> dict[str, str]:
+    """Every table in docs that says it is one of the core's: page and name -> its text."""
+    found = {}
+    for page in sorted(DOCS.glob("**/*.md")):
+        for name, text in re.findall(r"<!-- table: (\w+) -->\n(.*?)<!-- end -->", page.read_text(), re.DOTALL):
+            found[f"{page.name}: {name}"] = text.strip()
+    return found
+
+
+def test_documentation_has_tables() -> None:
+    assert {"record.md: columns", "record.md: outcomes", "record.md: flags"} <= set(documented())
+
+
+@pytest.mark.parametrize("place", documented())
+def test_documentation_is_the_core_s(place: str) -> None:
+    assert documented()[place] == tables.markdown(place.split(": ")[1])
+
+
+@pytest.mark.parametrize("name", ["columns", "outcomes", "flags", "tunnels", "link_types", "faults"])
+def test_markdown(name: str) -> None:
+    lines = tables.markdown(name).splitlines()
+    assert len(lines) >= 4
+    assert set(lines[1]) == set("| -")
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_link_type_names() -> None:
+    assert tables.link_type_name(276) == "LINUX_SLL2 (276)"
+    assert tables.link_type_name(147) == "unknown (147)"
+
+
+# ---------------------------------------------------------------- options
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"ports": 0}, "ports: 0 is not within 1 to 65535"),
+        ({"ports": (4789, 65536)}, "ports: 65536 is not within 1 to 65535"),
+        ({"ports": ()}, "ports: none were given"),
+        ({"ports": range(1, 34)}, "ports: 33 are more than 32"),
+        ({"ports": "4789"}, "ports: expected a number or several, got '4789'"),
+        ({"ports": 47.5}, "ports: expected a number or several, got 47.5"),
+        ({"ports": None}, "ports: expected a number or several, got None"),
+        ({"vni": -1}, "vni: -1 is not within 0 to 16777215"),
+        ({"vni": 1 << 24}, "vni: 16777216 is not within 0 to 16777215"),
+        ({"vni": []}, "vni: none were given"),
+        ({"vni": "7"}, "vni: expected a number or several, got '7'"),
+        ({"columns": []}, "columns: none were asked for"),
+        ({"columns": ["vin"]}, "columns: there is no 'vin': did you mean 'vni'?"),
+        ({"columns": "outer_scr"}, "columns: there is no 'outer_scr': did you mean 'outer_src'?"),
+        ({"columns": ["vni", "ts", "vni"]}, "columns: vni, ts, vni names one twice"),
+        ({"frames": "some"}, "frames: expected 'decapsulated' or 'all', got 'some'"),
+        ({"format": "snoop"}, "format: expected 'pcap' or 'pcapng', got 'snoop'"),
+        ({"keep_others": True, "format": "pcap"}, "keep_others: needs pcapng output, which has room for several link"),
+    ],
+)
+def test_option_messages(how: dict[str, Any], message: str) -> None:
+    with pytest.raises(vxtap.OptionError) as caught:
+        Options(**how)
+    assert str(caught.value).startswith(message)
+
+
+def test_unknown_column_without_a_likeness() -> None:
+    with pytest.raises(vxtap.OptionError, match=r"^columns: there is no 'zzzzzz': there are ts, frame, offset, "):
+        Options(columns=["zzzzzz"])
+    for columns in (5, [5], [None]):
+        with pytest.raises(vxtap.OptionError, match=r"^columns: "):
+            Options(columns=columns)  # type: ignore[arg-type]
+
+
+def test_options_are_put_in_order() -> None:
+    options = Options(ports=(8472, np.uint16(4789), 8472), vni=np.array([9, 7]), columns="vni")
+    assert options.wanted == {"ports": (4789, 8472), "vnis": (7, 9)}
+    assert options.column_names == ("vni",)
+    assert Options().wanted == {"ports": (4789,), "vnis": ()}
+    assert Options(ports=1) == Options(ports=[1])
+    with pytest.raises(AttributeError):
+        options.ports = (1,)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("job", [vxtap.open, vxtap.read])
+def test_options_are_checked_before_anything_is_opened(job: Any) -> None:
+    with pytest.raises(vxtap.OptionError, match="ports: 0"):
+        job("no such file", ports=0)
+    with pytest.raises(TypeError):
+        job("no such file", (4789,))  # keyword-only
+
+
+def test_filters() -> None:
+    frames = [eth(ipv4(udp(vxlan(INNER, vni), dport=port))) for vni, port in ((1, 1), (2, 1), (3, 2), (0xFFFFFF, 3), (0, 1))]
+    data = pcap([(0, frame) for frame in frames])
+    assert vxtap.read(data, ports=1)["vni"].tolist() == [1, 2, 0]
+    assert vxtap.read(data, ports=[3, 2, 1], vni=[0, 0xFFFFFF])["vni"].tolist() == [0xFFFFFF, 0]
+    with vxtap.open(data, ports=(1, 2, 3), vni=2) as opened:
+        assert sum(len(batch) for batch in opened.batches()) == 1
+        assert dict(opened.report.skipped) == {"filtered": 4}
