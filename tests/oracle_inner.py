@@ -296,7 +296,8 @@ def endpoint(address: bytes, port: int) -> int:
     """One end of a conversation."""
     hi, lo = int.from_bytes(address[:8], "big"), int.from_bytes(address[8:], "big")
     x = hi * 0x9E3779B97F4A7C15 + lo * 0xBF58476D1CE4E5B9 + (port + 1) * 0x94D049BB133111EB & WORD
-    return (x ^ x >> 32) * 0xFF51AFD7ED558CCD & WORD
+    x = (x ^ x >> 32) * 0xFF51AFD7ED558CCD & WORD
+    return x ^ x >> 29
 
 
 def flow(row: Row) -> int:

@@ -81,8 +81,8 @@ class Decap(Pass):
             sink.write(memoryview(window.buffer if target is None else target)[:made])
             if status != _MORE_OUTPUT:
                 return status
-            # The consumed bytes are room now; a frame that does not fit even so goes to the second buffer, which grows until
-            # it does. A frame has a limit, so it does.
+            # The consumed bytes are room now; a frame that does not fit even so goes to the second buffer, which grows
+            # until it does: frames have a limit.
             if not used and not in_place:
                 self._spare = bytearray(2 * len(self._spare))
             in_place = window.origin.memory is None and made > 0
@@ -160,10 +160,8 @@ def run_decap(source: Source, dest: Target, options: Options, progress: Progress
                 sink.commit()
             elif isinstance(job.error, VxtapError) and job.books.frames:
                 sink.commit()
-                job.error.args = (
-                    f"{job.error}; the {job.books.frames:,} frames before it are in {sink.name}",
-                    *job.error.args[1:],
-                )
+                saved = f"{job.error}; the {job.books.frames:,} frames before it are in {sink.name}"
+                job.error.args = (saved, *job.error.args[1:])
     finally:
         job.close()
     if job.error is not None:

@@ -32,7 +32,7 @@ _COMPRESSED = {
 
 
 def printable(text: str) -> str:
-    """Text from outside, fit for a terminal: what does not print (escape sequences, broken UTF-8) is shown as an escape."""
+    """Text from outside, fit for a terminal: what does not print (control codes, broken UTF-8) shows as an escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
