@@ -15,13 +15,13 @@ from vxtap._version import __version__
 if TYPE_CHECKING:
     from vxtap.address import format_ip, format_mac, in_network, parse_ip, parse_mac
     from vxtap.capture import Capture, open, read
-    from vxtap.decap import decap
     from vxtap.enums import Flag, LinkType, Status, Tunnel
     from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
-    from vxtap.info import info
     from vxtap.layout import PACKET
     from vxtap.options import Options
     from vxtap.report import Report
+    from vxtap.rewrite import decap
+    from vxtap.survey import info
 
 __all__ = [
     "PACKET",
@@ -52,9 +52,9 @@ __all__ = [
 _HOMES = {
     "address": ("format_ip", "format_mac", "in_network", "parse_ip", "parse_mac"),
     "capture": ("Capture", "open", "read"),
-    "decap": ("decap",),
+    "rewrite": ("decap",),
     "errors": ("FormatError", "OptionError", "TruncatedError", "UnsupportedError", "VxtapError"),
-    "info": ("info",),
+    "survey": ("info",),
     "layout": ("PACKET",),
     "options": ("Options",),
     "report": ("Report",),

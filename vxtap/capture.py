@@ -10,8 +10,8 @@ from vxtap.errors import OptionError, UnsupportedError
 from vxtap.layout import Projection
 from vxtap.memory import Rows
 from vxtap.options import DEFAULT_PORTS, Options
+from vxtap.passes import RowPass
 from vxtap.report import Report
-from vxtap.scan import RowPass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from build import TCP, Pcapng, eth, ipv4, pcap, tcp, udp, vxlan
 
 import vxtap
+from build import TCP, Pcapng, eth, ipv4, pcap, tcp, udp, vxlan
 from vxtap.cli import main
 
 T0 = 1_700_000_000_123_456_000
@@ -95,7 +95,9 @@ FAULTS = [
         f"{NO_MAGIC}: it starts with 48 65 6c 6c 6f 2c 20 77 ('Hello, w')",
         0,
     ),
-    Fault("4 GiB first", pcap() + HUGE, "BAD_RECORD", "byte 24, after frame 0: a record length beyond all captures", 24),
+    Fault(
+        "4 GiB first", pcap() + HUGE, "BAD_RECORD", "byte 24, after frame 0: a record length beyond all captures", 24
+    ),
     Fault(
         "4 GiB later",
         capture() + HUGE + capture()[24:],
@@ -104,7 +106,9 @@ FAULTS = [
         len(capture()),
         3,
     ),
-    Fault("version", pcap(version=(3, 0)), "BAD_VERSION", "a version of the file format that nothing is known about", 0),
+    Fault(
+        "version", pcap(version=(3, 0)), "BAD_VERSION", "a version of the file format that nothing is known about", 0
+    ),
     Fault("section version", bytes(Pcapng(bare=True).shb(version=(2, 0))), "BAD_VERSION", "a version of the file", 0),
     Fault(
         "block before section",
@@ -115,7 +119,9 @@ FAULTS = [
     ),
     _pcapng_fault("trailing length", _bare().unknown(1, bytes(8), trailer=24), "BAD_BLOCK", CONTRADICTION),
     _pcapng_fault("trailing length of a frame", _bare().unknown(6, bytes(24), trailer=8), "BAD_BLOCK", CONTRADICTION),
-    _pcapng_fault("trailing length of a skipped one", _bare().unknown(5, bytes(8), trailer=8), "BAD_BLOCK", CONTRADICTION),
+    _pcapng_fault(
+        "trailing length of a skipped one", _bare().unknown(5, bytes(8), trailer=8), "BAD_BLOCK", CONTRADICTION
+    ),
     _pcapng_fault("length 8", _bare().unknown(6, total=8), "BAD_BLOCK", CONTRADICTION),
     _pcapng_fault("odd length", _bare().unknown(5, bytes(8), total=21), "BAD_BLOCK", CONTRADICTION),
     _pcapng_fault(
@@ -124,7 +130,9 @@ FAULTS = [
         "BAD_MAGIC",
         "a pcapng section without a byte-order magic",
     ),
-    _pcapng_fault("short frame block", _bare().unknown(6, bytes(16)), "SHORT_BLOCK", "a pcapng block too short for its"),
+    _pcapng_fault(
+        "short frame block", _bare().unknown(6, bytes(16)), "SHORT_BLOCK", "a pcapng block too short for its"
+    ),
     _pcapng_fault("short interface", _bare().unknown(1, bytes(4)), "SHORT_BLOCK", "a pcapng block too short for its"),
     _pcapng_fault(
         "17 MiB frame block",
@@ -220,7 +228,13 @@ def shell(environment: dict[str, str], tmp_path: Path) -> Command:
         script = f'exec "$@" {redirection}'
         line = ["sh", "-c", script, "sh", sys.executable, "-m", "vxtap", *map(str, args)]
         ran = subprocess.run(
-            line, check=False, env=environment, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE
+            line,
+            check=False,
+            env=environment,
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=DEADLINE,
         )
         return Ran(ran.returncode, ran.stdout.decode("latin-1"), ran.stderr.decode())
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from build import Pcapng
 
 import vxtap
+from build import Pcapng
 from cli.conftest import FAULTS, blocks, capture, frame, inner_frame, inner_rows, listing
 from vxtap import Status
 
@@ -84,7 +84,7 @@ def test_open(fault: Fault, kind: str, tmp_path: Path) -> None:
     for size in (1, 2, 1000):
         with vxtap.open(source) as opened:
             rows: list[int] = []
-            with pytest.raises(vxtap.VxtapError) as caught:
+            with pytest.raises(vxtap.VxtapError) as caught:  # noqa: PT012
                 for batch in opened.batches(size):
                     rows += batch["frame"].tolist()
             check_error(caught.value, fault, name)

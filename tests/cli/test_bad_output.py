@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cli.conftest import HUGE, capture, inner_rows, listing
 
 import vxtap
+from cli.conftest import HUGE, capture, inner_rows, listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -236,7 +236,7 @@ def test_mode_of_a_new_output(vx: Command, source: Path, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("umask")
-@pytest.mark.parametrize("mode", [0o600, 0o664, 0o755])
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o755], ids=oct)
 def test_mode_of_an_old_output_is_kept(mode: int, source: Path, folder: Path) -> None:
     target = folder / "x.pcap"
     target.write_bytes(b"before")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from build import ARP, SLL2, Pcapng, arp, eth, pcap, sll2
-from cli.conftest import T0, blocks, capture, frame, inner_frame, inner_rows, listing
 
 import vxtap
+from build import ARP, SLL2, Pcapng, arp, eth, pcap, sll2
+from cli.conftest import T0, blocks, capture, frame, inner_frame, inner_rows, listing
 
 if TYPE_CHECKING:
     from cli.conftest import Command

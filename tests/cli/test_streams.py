@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import pytest
-from build import Pcapng, pcap
-from cli.conftest import DEADLINE, T0, capture, frame, inner_frame, inner_rows, listing
 
 import vxtap
+from build import Pcapng, pcap
+from cli.conftest import DEADLINE, T0, capture, frame, inner_frame, inner_rows, listing
 from vxtap.cli import main, progress
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def test_live_pcapng(spawn: Spawn) -> None:
 def test_reader_gives_rows_of_a_pipe_at_once() -> None:
     """The same for the library: a batch is what came with one read."""
     reader, writer = os.pipe()
-    with open(reader, "rb", buffering=0) as file, vxtap.open(file) as opened:  # noqa: PTH123
+    with open(reader, "rb", buffering=0) as file, vxtap.open(file) as opened:
         batches = opened.batches()
         os.write(writer, capture(2))
         assert next(batches)["frame"].tolist() == [1, 2]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,7 @@ import vxtap
 from compare import CORPORA, DATA, LAB
 
 from .differences import DIFFERENCES, Difference
-from .fields import COLUMNS, run, tunnels
+from .fields import COLUMNS, nanoseconds, run, tunnels
 
 pytestmark = [
     pytest.mark.needs_tshark,
@@ -25,7 +24,7 @@ FILES = {path.name: path for folder in (CORPORA / "vxlan", LAB, DATA) for path i
 
 
 def unequal(path: Path) -> dict[tuple[int, str], str]:
-    """All (frame, column) in which the two differ, and how."""
+    """Each (frame, column) in which the two differ, and how."""
     theirs = tunnels(path, PORTS)
     rows = compare.see(path, ports=PORTS, frames="decapsulated").rows
     ours = {row["frame"]: row for row in compare.plain(rows)}
@@ -52,3 +51,48 @@ def test_rows(name: str) -> None:
     gone = [difference for difference in known if not any(explains(difference, *at) for at in found)]
     assert not new
     assert not gone
+
+
+def test_every_difference_is_of_a_file() -> None:
+    """An entry whose file is not here says nothing; where the corpora are, all files are here."""
+    assert not CORPORA.is_dir() or {difference.file for difference in DIFFERENCES} <= FILES.keys()
+
+
+@pytest.mark.parametrize("name", [path.name for path in BUNDLED])
+def test_the_comparison_is_not_empty(name: str) -> None:
+    """What tshark takes for tunnels, counted without the library."""
+    counts = {"01": 18, "03": 38, "09": 147, "11": 16, "12": 12, "13": 44, "15": 24, "16": 12, "17": 31, "18": 42}
+    counts |= {"07-mtu1500-frag-nva1": 173, "07-mtu1500-frag-nva2-head": 35, "19": 6, "20": 12}
+    (wanted,) = [count for start, count in counts.items() if name.startswith(start)]
+    rows = tunnels(DATA / name, PORTS)
+    assert len(rows) == wanted
+    assert {row["vni"] for row in rows.values()} <= {500, 501, 600}
+
+
+@pytest.mark.parametrize("form", ["pcap", "pcapng"])
+@pytest.mark.parametrize("name", [path.name for path in BUNDLED])
+def test_output(name: str, form: str, tmp_path: Path) -> None:
+    """tshark reads what is written, without a complaint: each frame with its time, its lengths and its interface."""
+    out = tmp_path / f"inner.{form}"
+    vxtap.decap(DATA / name, out)
+    fields = ["frame.number", "frame.time_epoch", "frame.cap_len", "frame.len", "frame.interface_name", "eth.src"]
+    lines = run(out, "-n", "-T", "fields", *[word for field in fields for word in ("-e", field)]).splitlines()
+    rows = compare.plain(vxtap.read(DATA / name))
+    assert len(lines) == len(rows)
+    for number, (line, row) in enumerate(zip(lines, rows, strict=True), 1):
+        frame, time, caplen, length, interface, source = line.split("\t")
+        assert int(frame) == number
+        assert nanoseconds(time) == row["ts"]
+        assert (int(caplen), int(length)) == (row["caplen"], row["wirelen"])
+        assert bytes.fromhex(source.replace(":", "")) == row["eth_src"]
+        assert interface.startswith(f"vni {row['vni']} ") == (form == "pcapng")
+
+
+def test_output_with_kept_frames(tmp_path: Path) -> None:
+    """Frames of two link types in one file: inner Ethernet, and SLL2 as it was."""
+    out = tmp_path / "inner.pcapng"
+    report = vxtap.decap(DATA / "20-noise-nva1.pcap", out, keep_others=True)
+    lines = run(out, "-n", "-T", "fields", "-e", "frame.encap_type", "-e", "frame.interface_name").splitlines()
+    assert len(lines) == report.frames == 26
+    assert sum(line == "210\tkept" for line in lines) == sum(report.skipped.values()) == 14
+    assert sum(line.startswith("1\tvni 501 ") for line in lines) == report.decapsulated == 12

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from build import Pcapng, pcap
-from unit.conftest import BLOCK, T0, OnlyRead, capture, frame, inner_frame
 
 import vxtap
+from build import Pcapng, pcap
+from unit.conftest import BLOCK, T0, OnlyRead, capture, frame, inner_frame
 
 # Every kind of source there is: data and a path that has it -> what is read.
 SOURCES: dict[str, Callable[[bytes, Path], Any]] = {
@@ -33,7 +33,7 @@ SOURCES: dict[str, Callable[[bytes, Path], Any]] = {
     "buffered file": lambda _, path: path.open("rb"),
     "random access file": lambda _, path: path.open("r+b"),
     "gzip file": lambda data, _: gzip.open(io.BytesIO(gzip.compress(data))),
-    "gzip path": lambda data, path: _gzipped(data, path),
+    "gzip path": lambda data, path: _gzipped(data, path),  # noqa: PLW0108
     "gzip bytes": lambda data, _: gzip.compress(data),
     "only read()": lambda data, _: OnlyRead(data),
     "one byte at a time": lambda data, _: OnlyRead(data, 1),
@@ -274,9 +274,9 @@ def test_inner_of_a_file_that_became_shorter(tmp_path: Path) -> None:
 def test_inner_needs_offset_and_caplen() -> None:
     with vxtap.open(capture(1), columns=["vni", "caplen"]) as opened:
         row = next(opened.batches())[0]
-        with pytest.raises(vxtap.OptionError, match="^columns: offset say"):
+        with pytest.raises(vxtap.OptionError, match=r"^columns: offset say"):
             opened.inner(row)
-        with pytest.raises(vxtap.OptionError, match="^columns: offset say"):
+        with pytest.raises(vxtap.OptionError, match=r"^columns: offset say"):
             next(opened.frames())
     with vxtap.open(capture(1), columns=["vni"]) as opened, pytest.raises(vxtap.OptionError, match="caplen, offset"):
         next(opened.frames())

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from build import UDP, Pcapng, eth, ipv4, pcap, udp, vxlan
-from unit.conftest import BLOCK, T0, capture, frame, inner_frame
 
 import vxtap
+from build import UDP, Pcapng, eth, ipv4, pcap, udp, vxlan
+from unit.conftest import BLOCK, T0, capture, frame, inner_frame
 
 # ---------------------------------------------------------------- the report
 
@@ -56,32 +56,47 @@ def test_threads_with_captures_of_their_own() -> None:
         assert (found[number] == rows).all()
 
 
+def read_together(opened: vxtap.Capture, threads: int) -> tuple[list[Any], set[type[BaseException]]]:
+    """Let several threads read one capture at once: their batches, and their errors."""
+    rows: list[Any] = []
+    errors: set[type[BaseException]] = set()
+    start = threading.Barrier(threads)
+
+    def work() -> None:
+        start.wait()
+        try:
+            rows.extend(opened.batches(64))
+        except Exception as error:
+            errors.add(type(error))
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return rows, errors
+
+
 def test_threads_with_the_same_capture() -> None:
     """One at a time, or an error: never a crash, and never a row that is not the capture's."""
     data = capture(30_000)
     expected = vxtap.read(data)
     for _ in range(5):
-        rows: list[Any] = []
-        errors: list[BaseException] = []
-        start = threading.Barrier(3)
         with vxtap.open(data) as opened:
-
-            def work(opened: vxtap.Capture, start: threading.Barrier, rows: list[Any], errors: list[Any]) -> None:
-                start.wait()
-                try:
-                    rows.extend(opened.batches(64))
-                except Exception as error:  # noqa: BLE001
-                    errors.append(error)
-
-            threads = [threading.Thread(target=work, args=(opened, start, rows, errors)) for _ in range(3)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        assert {type(error) for error in errors} <= {RuntimeError}
+            rows, errors = read_together(opened, 3)
+        assert errors <= {RuntimeError}
         for batch in rows:
             assert (batch == expected[batch["frame"].astype(int) - 1]).all()
         assert rows
+
+
+def test_threads_with_the_same_file(tmp_path: Path) -> None:
+    """Where bytes move in between, only that much is promised: it ends, by an error at the worst."""
+    (tmp_path / "in.pcap").write_bytes(capture(30_000))
+    for _ in range(5):
+        with vxtap.open(tmp_path / "in.pcap") as opened:
+            rows, _errors = read_together(opened, 3)
+        assert sum(map(len, rows)) <= 30_000
 
 
 # ---------------------------------------------------------------- files and memory
@@ -132,7 +147,10 @@ def test_records_larger_than_a_block(size: int, tmp_path: Path) -> None:
 def test_lengths_alone_take_no_memory(tmp_path: Path) -> None:
     """A small file that claims large records is read with a small buffer."""
     records = [bytes(8) + (4 << 20).to_bytes(4, "little") * 2 + bytes(60)]
-    files = [pcap() + records[0], bytes(Pcapng().idb()) + bytes(Pcapng(bare=True).unknown(6, bytes(20), total=16 << 20))]
+    files = [
+        pcap() + records[0],
+        bytes(Pcapng().idb()) + bytes(Pcapng(bare=True).unknown(6, bytes(20), total=16 << 20)),
+    ]
     files.append(bytes(Pcapng().idb()) + bytes(Pcapng(bare=True).unknown(99, bytes(20), total=0xFFFFFFFC)))
     for data in files:
         (tmp_path / "in.pcap").write_bytes(data)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from build import pcap
 
 import vxtap
+from build import pcap
 
 HUGE = bytes(8) + b"\xff" * 8  # the header of a record of 4 GiB
 

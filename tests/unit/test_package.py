@@ -64,7 +64,9 @@ def test_names_for_type_checkers_are_the_same() -> None:
     """What the package declares for them is what it gives at run time."""
     tree = ast.parse((FOLDER / "__init__.py").read_text())
     block = next(node for node in tree.body if isinstance(node, ast.If))
-    declared = {alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    declared = {
+        alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
     assert set(declared) == set(vxtap.__all__) - {"__version__"}
     for name, module in declared.items():
         assert getattr(sys.modules[module or ""], name) is getattr(vxtap, name)
@@ -108,7 +110,9 @@ def stubbed() -> ast.Module:
 
 
 def test_stub_has_every_name_of_the_core() -> None:
-    names = {getattr(node, "name", None) or getattr(getattr(node, "target", None), "id", None) for node in stubbed().body}
+    names = {
+        getattr(node, "name", None) or getattr(getattr(node, "target", None), "id", None) for node in stubbed().body
+    }
     public = {name for name, value in vars(_core).items() if not name.startswith("_") and not inspect.ismodule(value)}
     assert public == {name for name in names if name and not name.startswith("_")}
 

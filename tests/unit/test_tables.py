@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import vxtap
 from build import (
     ARP,
     ICMP,
@@ -21,8 +23,6 @@ from build import (
     udp,
     vxlan,
 )
-
-import vxtap
 from vxtap import Status, _core, tables
 from vxtap.options import Options
 
@@ -31,10 +31,10 @@ DOCS = Path(__file__).parent.parent.parent / "docs"
 # The record as files and other programs may know it: a change here is a change for everyone who stored rows.
 RECORD = """
 ts M8[ns] 0, frame u8 8, offset u8 16, flow u8 24, caplen u4 32, wirelen u4 36, source u4 40, interface u4 44,
-flags u4 48, vni u4 52, ip_id u4 56, tcp_seq u4 60, tcp_ack u4 64, payload_len u4 68, outer_src V16 72, outer_dst V16 88,
-src V16 104, dst V16 120, eth_src V6 136, eth_dst V6 142, gbp u2 148, outer_sport u2 150, outer_dport u2 152, vlan u2 154,
-ethertype u2 156, sport u2 158, dport u2 160, tcp_flags u2 162, tcp_window u2 164, payload u2 166, tunnel u1 168,
-status u1 169, proto u1 170, ttl u1 171, dscp u1 172
+flags u4 48, vni u4 52, ip_id u4 56, tcp_seq u4 60, tcp_ack u4 64, payload_len u4 68, outer_src V16 72,
+outer_dst V16 88, src V16 104, dst V16 120, eth_src V6 136, eth_dst V6 142, gbp u2 148, outer_sport u2 150,
+outer_dport u2 152, vlan u2 154, ethertype u2 156, sport u2 158, dport u2 160, tcp_flags u2 162, tcp_window u2
+164, payload u2 166, tunnel u1 168, status u1 169, proto u1 170, ttl u1 171, dscp u1 172
 """
 RECORD_SIZE = 176
 
@@ -273,7 +273,9 @@ def test_options_are_checked_before_anything_is_opened(job: Any) -> None:
 
 
 def test_filters() -> None:
-    frames = [eth(ipv4(udp(vxlan(INNER, vni), dport=port))) for vni, port in ((1, 1), (2, 1), (3, 2), (0xFFFFFF, 3), (0, 1))]
+    frames = [
+        eth(ipv4(udp(vxlan(INNER, vni), dport=port))) for vni, port in ((1, 1), (2, 1), (3, 2), (0xFFFFFF, 3), (0, 1))
+    ]
     data = pcap([(0, frame) for frame in frames])
     assert vxtap.read(data, ports=1)["vni"].tolist() == [1, 2, 0]
     assert vxtap.read(data, ports=[3, 2, 1], vni=[0, 0xFFFFFF])["vni"].tolist() == [0xFFFFFF, 0]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from vxtap.cli.progress import Bar
 from vxtap.cli.text import hints, strict_status
-from vxtap.decap import run_decap
 from vxtap.errors import FormatError
-from vxtap.info import likely_ports, link_types, tunnel_rows
 from vxtap.options import Options
+from vxtap.rewrite import run_decap
+from vxtap.survey import likely_ports, link_types, tunnel_rows
 
 if TYPE_CHECKING:
     import argparse

@@ -11,15 +11,15 @@ from rich.console import Console
 from rich.table import Table
 
 from vxtap.cli.text import hints, strict_status
-from vxtap.info import survey
 from vxtap.options import Options
 from vxtap.report import iso_time
+from vxtap.survey import survey
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from vxtap.info import Info
+    from vxtap.survey import Info
 
 # Lines are not cut where they go to a file or a pipe.
 _WIDE = 250

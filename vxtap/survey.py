@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from vxtap import _core
 from vxtap.enums import LinkType, Tunnel
 from vxtap.options import DEFAULT_PORTS, Options
+from vxtap.passes import RowPass
 from vxtap.report import Report
-from vxtap.scan import RowPass
 from vxtap.source import printable
 from vxtap.tables import COLUMNS, link_type_name
 

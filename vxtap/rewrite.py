@@ -9,7 +9,7 @@ from vxtap import _core
 from vxtap.enums import Status
 from vxtap.errors import OptionError, VxtapError
 from vxtap.options import DEFAULT_PORTS, Options
-from vxtap.scan import SEED, Pass
+from vxtap.passes import SEED, Pass
 from vxtap.sink import Sink
 from vxtap.source import BLOCK, same_file
 
