@@ -25,7 +25,7 @@ void vxt_interface_clock(vxt_interface *it, uint8_t ts_resol, int64_t ts_offset)
         it->unit = VXT_UNIT_MULTIPLY;
         it->factor = power_of_ten(9 - n);
         if (ts_offset == 0)
-            it->quick = INT64_MAX / it->factor;
+            it->quick = INT64_MAX / it->factor + 1;
     } else {
         it->unit = VXT_UNIT_DIVIDE;
         it->factor = n - 9 <= 19 ? power_of_ten(n - 9) : UINT64_MAX; /* 10^20 and more: all ticks round down to 0 */
@@ -52,7 +52,7 @@ int64_t vxt_interface_time(const vxt_interface *it, uint64_t ticks)
     uint64_t seconds, ns;
     int64_t whole;
 
-    if (ticks <= it->quick)
+    if (ticks < it->quick)
         return (int64_t)(ticks * it->factor);
     switch (it->unit) {
     case VXT_UNIT_MULTIPLY: {

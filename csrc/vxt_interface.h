@@ -11,7 +11,7 @@ typedef enum vxt_unit { VXT_UNIT_MULTIPLY, VXT_UNIT_DIVIDE, VXT_UNIT_BINARY } vx
 typedef struct vxt_interface {
     uint64_t frames;   /* seen of it, in pcapng; a pcap has one interface, and the reader counts its frames */
     uint64_t factor;   /* ns a tick, ticks a ns, or the exponent of two ticks a second: see `unit` */
-    uint64_t quick;    /* up to this tick count, time is ticks * factor and nothing else */
+    uint64_t quick;    /* below this tick count, time is ticks * factor and nothing else */
     int64_t ts_offset; /* seconds added to every time */
     uint32_t number;   /* counted over all sections */
     uint32_t linktype;

@@ -223,12 +223,14 @@ size_t vxt_parse_array(const uint32_t *in, size_t width, size_t count, size_t si
 
     for (size_t i = 0; i < count; i++) {
         const uint32_t *from = in + i * width;
-        size_t n = 0;
+        size_t n = 0, k;
         while (n < width && from[n] && n < sizeof text) {
             text[n] = from[n] < 0x80 ? (char)from[n] : '?';
             n++;
         }
-        if (n < width && from[n])
+        for (k = n; k < width && !from[k]; k++)
+            ;
+        if (k < width) /* too long, or something behind a NUL */
             return i;
         if (!(size == VXT_IPLEN ? vxt_parse_ip(text, n, out + i * size) : vxt_parse_mac(text, n, out + i * size)))
             return i;

@@ -59,7 +59,7 @@ def see(source: Any, *, size: int = 1 << 16, **options: Any) -> Seen:
     """Read all frames of a source, with whatever stopped it."""
     options.setdefault("frames", "all")
     error: Exception | None = None
-    batches = []
+    batches: list[np.ndarray] = []
     with vxtap.open(source, **options) as capture:
         try:
             batches.extend(capture.batches(size))
@@ -82,7 +82,7 @@ def plain(rows: np.ndarray) -> list[Row]:
             values = [None if value == np.iinfo("i8").min else value for value in column.view("i8").tolist()]
         else:
             values = column.tolist()
-        translate = {"status": OUTCOMES, "flags": _FLAGS, "tunnel": _TUNNELS}.get(name)
+        translate: Any = {"status": OUTCOMES, "flags": _FLAGS, "tunnel": _TUNNELS}.get(name)
         columns[name] = values if translate is None else [translate[value] for value in values]
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 

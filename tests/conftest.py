@@ -1,13 +1,14 @@
-"""Profiles of hypothesis: always the same examples, so that a failure is one wherever it is run again; CI takes more."""
+"""Profiles of hypothesis: always the same examples, so that a failure is found again anywhere; CI takes more."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 
 # Captures are large examples by nature; how long one takes says nothing, since the oracle is slow on purpose.
-_COMMON = {
+_COMMON: dict[str, Any] = {
     "derandomize": True,
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -93,6 +93,15 @@ cdef class Pass:
         table.capacity = capacity
         return 0
 
+    def __init__(self, *args, **kwargs):
+        if self.books == NULL:
+            raise TypeError("a pass is a Scanner or a Rewriter")
+
+    cdef vxt_census *census(self) except NULL:
+        if self.books.census == NULL:
+            raise ValueError("no census was asked for")
+        return self.books.census
+
     cdef int enter(self) except -1:
         if self.busy:
             raise RuntimeError("a capture is read by one thread at a time")
@@ -149,19 +158,21 @@ cdef class Pass:
 
     def tunnels(self):
         """([(tunnel, vni, outer_src, outer_dst, source, frames, bytes)], frames of others). Needs a census."""
+        cdef vxt_tunnels *table = &self.census().tunnels
         cdef vxt_tunnel_row *row
         rows = []
-        for i in range(self.books.census.tunnels.count):
-            row = &self.books.census.tunnels.rows[i]
+        for i in range(table.count):
+            row = &table.rows[i]
             rows.append((row.key.tunnel, row.key.vni,
                          PyBytes_FromStringAndSize(<char *>row.key.outer_src, VXT_IPLEN),
                          PyBytes_FromStringAndSize(<char *>row.key.outer_dst, VXT_IPLEN),
                          row.key.source, row.frames, row.bytes))
-        return rows, self.books.census.tunnels.other
+        return rows, table.other
 
     def counters(self, bint ports):
         """([(key, count)], counts of others): of ports that look like VXLAN, or of SLL2 interfaces. Needs a census."""
-        cdef vxt_counters *table = &self.books.census.ports if ports else &self.books.census.interfaces
+        cdef vxt_census *census = self.census()
+        cdef vxt_counters *table = &census.ports if ports else &census.interfaces
         return [(table.rows[i].key, table.rows[i].count) for i in range(table.count)], table.other
 
     def end(self, size_t left):
@@ -204,9 +215,9 @@ cdef class Scanner(Pass):
             try:
                 PyObject_GetBuffer(dst, &b, PyBUF_WRITABLE)
                 try:
-                    first = row * self.state.row_size
-                    if start > end or end > <size_t>a.len or first > <size_t>b.len:
+                    if start > end or end > <size_t>a.len or row > <size_t>b.len // self.state.row_size:
                         raise ValueError("outside of the buffer")
+                    first = row * self.state.row_size
                     if self.state.column_count == 0 and <size_t>b.buf % 8:
                         raise ValueError("records need memory that is aligned to 8 bytes")
                     while True:
@@ -288,6 +299,13 @@ cdef class Rewriter(Pass):
         return self.state.unwritable
 
 
+cdef int check_extent(size_t count, size_t stride, size_t size, size_t length) except -1:
+    """Whether `count` items of `size`, `stride` apart, lie within `length`; without sums or products that overflow."""
+    if count and (size > length or (count > 1 and stride and count - 1 > (length - size) // stride)):
+        raise ValueError("outside of the buffer")
+    return 0
+
+
 def format_addresses(src, size_t stride, size_t count, size_t size, dst, size_t width):
     """Addresses of `size` bytes (16: IP, 6: MAC), `stride` bytes apart, as UCS-4 texts of `width` characters into dst."""
     cdef Py_buffer a, b
@@ -295,10 +313,10 @@ def format_addresses(src, size_t stride, size_t count, size_t size, dst, size_t 
     try:
         PyObject_GetBuffer(dst, &b, PyBUF_WRITABLE)
         try:
-            if count and ((count - 1) * stride + size > <size_t>a.len or count * width * 4 > <size_t>b.len):
-                raise ValueError("outside of the buffer")
             if size not in (VXT_IPLEN, VXT_MACLEN) or width < (VXT_IPV4_TEXT if size == VXT_IPLEN else VXT_MAC_TEXT):
                 raise ValueError("no such address")
+            check_extent(count, stride, size, a.len)
+            check_extent(count, width, width, b.len // 4)
             with nogil:
                 vxt_format_array(<uint8_t *>a.buf, stride, count, size, <uint32_t *>b.buf, width)
         finally:
@@ -315,10 +333,10 @@ def parse_addresses(src, size_t width, size_t count, size_t size, dst):
     try:
         PyObject_GetBuffer(dst, &b, PyBUF_WRITABLE)
         try:
-            if count * width * 4 > <size_t>a.len or count * size > <size_t>b.len:
-                raise ValueError("outside of the buffer")
             if size not in (VXT_IPLEN, VXT_MACLEN):
                 raise ValueError("no such address")
+            check_extent(count, width, width, a.len // 4)
+            check_extent(count, size, size, b.len)
             with nogil:
                 done = vxt_parse_array(<uint32_t *>a.buf, width, count, size, <uint8_t *>b.buf)
             return done
@@ -334,8 +352,7 @@ def text_width(src, size_t stride, size_t count):
     cdef bint ipv4
     PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
     try:
-        if count and (count - 1) * stride + VXT_IPLEN > <size_t>a.len:
-            raise ValueError("outside of the buffer")
+        check_extent(count, stride, VXT_IPLEN, a.len)
         with nogil:
             ipv4 = vxt_all_ipv4(<uint8_t *>a.buf, stride, count)
         return VXT_IPV4_TEXT if ipv4 else VXT_IP_TEXT

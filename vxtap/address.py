@@ -26,13 +26,24 @@ def _as_column(values: Array | Scalar | Sequence[bytes], size: int) -> Array:
     """The values as a contiguous V16 or V6 array of any shape."""
     if isinstance(values, bytes | bytearray):
         values = np.void(bytes(values))
+    if isinstance(values, list | tuple):
+        values = _join(values, size)
     column = np.asarray(values)
-    if column.dtype.kind == "O":
-        column = np.array([bytes(value) for value in column.ravel()], dtype=f"V{size}").reshape(column.shape)
+    if column.dtype == object:
+        column = _join(column.ravel().tolist(), size).reshape(column.shape)
     if column.dtype != np.dtype(f"V{size}"):
-        what = f"{_KINDS[size]} addresses of dtype V{size}"
-        raise OptionError(f"expected {what}, a column of the record, got dtype {column.dtype}")
+        raise OptionError(
+            f"expected {_KINDS[size]} addresses of dtype V{size}, a column of the record, got dtype {column.dtype}"
+        )
     return np.ascontiguousarray(column).reshape(column.shape)
+
+
+def _join(values: Sequence[object], size: int) -> Array:
+    """Addresses one by one as a column. Not by np.asarray, whose S type drops trailing zeros."""
+    each = [value.tobytes() if isinstance(value, np.void) else value for value in values]
+    if any(not isinstance(value, bytes | bytearray) or len(value) != size for value in each):
+        return np.asarray(values)
+    return np.frombuffer(b"".join(each), f"V{size}")  # type: ignore[arg-type]
 
 
 def _raw(array: Array) -> memoryview:
@@ -53,17 +64,18 @@ def _parse(texts: str | Sequence[str] | Array, size: int) -> Any:
     if array.size == 0:
         return np.empty(array.shape, f"V{size}")
     if array.dtype.kind == "T":  # numpy's variable-width strings
-        array = array.astype(np.str_)
+        array = np.asarray(array.tolist(), np.str_)
     if array.dtype.kind != "U":
         raise OptionError(f"expected {_KINDS[size]} addresses as text, got dtype {array.dtype}")
-    array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False)).reshape(array.shape)
+    array = np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
     width = array.dtype.itemsize // 4
     column = np.empty(array.shape, f"V{size}")
     flat = array.reshape(-1)
     done = _core.parse_addresses(_raw(flat), width, array.size, size, _raw(column))
     if done < array.size:
-        where = f" (number {done:,} of {array.size:,})" if array.ndim else ""
-        raise OptionError(f"not an {_KINDS[size]} address: {str(flat[done])!r}{where}")
+        where = f" (number {done + 1:,} of {array.size:,})" if array.ndim else ""
+        article = "an" if size == _IP else "a"
+        raise OptionError(f"not {article} {_KINDS[size]} address: {str(flat[done])!r}{where}")
     return column[()] if array.ndim == 0 else column
 
 

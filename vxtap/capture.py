@@ -44,7 +44,6 @@ class Capture:
         projection = Projection(options.column_names)
         self.dtype = projection.dtype
         self._pass = RowPass(source, options, projection.copies, self.dtype.itemsize, level=projection.level)
-        self._raised = False
 
     def batches(self, size: int = BATCH) -> Iterator[Packets]:
         """Give the rows in order, some at a time, in bounded memory.
@@ -66,6 +65,7 @@ class Capture:
             For a damaged or unreadable file, after all rows before the fault have been given.
         """
         size = _check_size(size)
+        self._pass.begin()
         origin = self._pass.window.origin
         one_window = origin.memory is None and not origin.can_seek
         while rows := self._batch(size, one_window):
@@ -79,8 +79,7 @@ class Capture:
         return [rows[:count]] if count else []
 
     def _finish(self) -> None:
-        if self._pass.error is not None and not self._raised:
-            self._raised = True
+        if self._pass.error is not None:
             raise self._pass.error
 
     def frames(self) -> Iterator[tuple[np.void, memoryview]]:

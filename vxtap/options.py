@@ -35,7 +35,10 @@ def _numbers(value: Numbers, what: str, low: int, high: int) -> tuple[int, ...]:
 def _columns(value: Iterable[str] | None) -> tuple[str, ...] | None:
     if value is None:
         return None
-    columns = (value,) if isinstance(value, str) else tuple(value)
+    try:
+        columns = (value,) if isinstance(value, str) else tuple(value)
+    except TypeError:
+        raise OptionError(f"columns: expected names of columns, got {value!r}") from None
     if not columns:
         raise OptionError("columns: none were asked for")
     for name in columns:

@@ -52,6 +52,11 @@ class Pass:
         self._strict = strict
         self.window = Window(source)
 
+    def begin(self) -> None:
+        """Bring in the first bytes, which tell a compressed source."""
+        if not self.window.begun and not self.ended:
+            self.more()
+
     def more(self) -> bool:
         """Bring in more bytes; at the end, and at an error, close the books and return False."""
         try:

@@ -10,8 +10,8 @@ from vxtap.enums import Status
 from vxtap.errors import OptionError, VxtapError
 from vxtap.options import DEFAULT_PORTS, Options
 from vxtap.passes import SEED, Pass
-from vxtap.sink import Sink
-from vxtap.source import BLOCK, same_file
+from vxtap.sink import Sink, is_same_file
+from vxtap.source import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,7 +151,7 @@ def run_decap(source: Source, dest: Target, options: Options, progress: Progress
     pcapng = output_format(dest, options) == "pcapng"
     job = Decap(source, options, pcapng=pcapng)
     try:
-        if same_file(job.window.origin.stat, dest):
+        if is_same_file(job.window.origin.stat, dest):
             raise OptionError(f"{job.window.origin.name}: is the input, and would be overwritten")
         with Sink(dest) as sink:
             job.run(sink, progress)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import os
+import secrets
 import stat
-import tempfile
+import sys
 from typing import TYPE_CHECKING, BinaryIO
 
 from vxtap.errors import OptionError
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
 
     #: What `vxtap.decap` writes to.
     Target = str | os.PathLike[str] | BinaryIO
+
+
+# Paths that name something open already: writing to it is what is meant, not taking its place.
+_NAMES_OF_DESCRIPTORS = ("/dev/", "/proc/")
 
 
 class Sink:
@@ -41,42 +48,51 @@ class Sink:
         self._path: str | None = None  # the name that the finished file will take
         self._beside: str | None = None
         self._close = True
+        self._target: str | None = None
+        self._file: BinaryIO | io.FileIO | None = None
         if not isinstance(target, str | os.PathLike):
             if not hasattr(target, "write"):
                 raise OptionError(f"expected a path or a binary file object to write to, got {type(target).__name__}")
             self.name = str(getattr(target, "name", type(target).__name__))
-            self._file: BinaryIO | io.FileIO = target
+            self._file = target
             self._close = False
         elif os.fspath(target) == "-":
+            if sys.stdout is None:
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF), self.name)
             if os.isatty(1):
                 raise OptionError("standard output is a terminal: redirect it, or name a file")
             self._file = io.FileIO(1, "w", closefd=False)
         else:
-            path = os.fsdecode(os.fspath(target))
-            self.name = printable(path)
-            self._file = self._open(path)
+            self._target = os.fsdecode(os.fspath(target))
+            self.name = printable(self._target)
 
     def _open(self, path: str) -> io.FileIO:
-        path = os.path.realpath(path)  # a link stays one: its target is written
         try:
             mode = os.stat(path).st_mode
         except FileNotFoundError:
             mode = stat.S_IFREG
         if stat.S_ISDIR(mode):
-            raise IsADirectoryError(21, os.strerror(21), self.name)
-        if not stat.S_ISREG(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if not stat.S_ISREG(mode) or path.startswith(_NAMES_OF_DESCRIPTORS):
             return io.FileIO(path, "w")
+        return self._open_beside(os.path.realpath(path), mode)  # a link stays one: its target is written
+
+    def _open_beside(self, path: str, mode: int) -> io.FileIO:
         folder, base = os.path.split(path)
+        self._path = path
+        # Named by us before it exists: a signal may come between its making and the next line.
+        self._beside = os.path.join(folder, f".{base[:100]}.{secrets.token_hex(6)}.part")
         try:
-            handle, self._beside = tempfile.mkstemp(prefix=f".{base[:100]}.", suffix=".part", dir=folder)
+            handle = os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise type(error)(error.errno, error.strerror, self.name) from None
-        self._path = path
-        os.fchmod(handle, (stat.S_IMODE(mode) or 0o666 & ~_umask()))
+        if stat.S_IMODE(mode):  # of the file whose place it takes
+            os.fchmod(handle, stat.S_IMODE(mode))
         return io.FileIO(handle, "w")
 
     def write(self, data: Buffer) -> None:
         """Write all of it."""
+        assert self._file is not None
         view = memoryview(data).cast("B")
         try:
             while view:
@@ -92,6 +108,7 @@ class Sink:
 
     def commit(self) -> None:
         """All is written: close, and let the file take its name."""
+        assert self._file is not None
         if self._close:
             self._file.close()
         else:
@@ -101,21 +118,39 @@ class Sink:
             self._beside = None
 
     def __enter__(self) -> Sink:
+        """Open a path only here, so that nothing is left behind by a signal before there is somebody to clean up."""
+        try:
+            if self._target is not None:
+                self._file = self._open(self._target)
+        except BaseException:
+            self._take_back()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave nothing behind that was not committed."""
-        if self._close:
+        self._take_back()
+
+    def _take_back(self) -> None:
+        if self._close and self._file is not None:
             self._file.close()
         if self._beside is not None:
-            os.unlink(self._beside)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._beside)
             self._beside = None
 
 
-def _umask() -> int:
-    """The process's mask; it can be read only by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+def is_same_file(source: os.stat_result | None, target: Target) -> bool:
+    """Whether a target is that very regular file: by its path, as standard output, or as a file object."""
+    try:
+        if not isinstance(target, str | os.PathLike):
+            there = os.fstat(target.fileno())
+        elif os.fspath(target) == "-":
+            there = os.fstat(1)
+        else:
+            there = os.stat(target)
+    except (OSError, AttributeError):  # not there yet, or no file at all
+        return False
+    return source is not None and stat.S_ISREG(there.st_mode) and os.path.samestat(source, there)

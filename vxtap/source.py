@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
+import errno
 import io
 import os
 import stat
+import sys
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 BLOCK = 256 << 10
 
 GZIP = b"\x1f\x8b"
+_GZIP_MEMBER = 16 + zlib.MAX_WBITS  # for zlib: a gzip header, the data, a checksum
 # Compressed containers that are not read, with the program that unpacks them.
 _COMPRESSED = {
     b"\x28\xb5\x2f\xfd": "zstd",
@@ -82,25 +84,71 @@ class _Prefixed(io.RawIOBase):
 
 
 class _Gunzip:
-    """The decompressed bytes of a gzip file, with its errors told as those of a capture."""
+    """The decompressed bytes of a gzip file, member after member; what comes before a damage is not lost."""
 
     def __init__(self, name: str, prefix: bytes, reader: Reader) -> None:
         self._name = name
-        self._file = gzip.GzipFile(fileobj=io.BufferedReader(_Prefixed(prefix, reader), BLOCK))
+        self._file = _Prefixed(prefix, reader)
+        self._member = zlib.decompressobj(_GZIP_MEMBER)
+        self._input = b""
         self._offset = 0
+        self._error: zlib.error | None = None
+        self._whole = True  # at a place where a file may end
 
-    def readinto(self, buffer: memoryview, /) -> int | None:
-        where = f"{self._name}: byte {self._offset:,} of what is compressed"
+    def readinto(self, buffer: memoryview, /) -> int:
+        data = b""
+        while not data:
+            if self._error is not None:
+                message = f"{self._where()}: the gzip file is damaged: {self._error}"
+                raise FormatError(message, Status.NOT_CAPTURE, self._offset)
+            if not self._input and not self._member.unconsumed_tail:
+                self._input = self._file.read(BLOCK) or b""
+                if not self._input:
+                    return self._end()
+            data = self._inflate(len(buffer))
+        buffer[: len(data)] = data
+        self._offset += len(data)
+        return len(data)
+
+    def _inflate(self, size: int) -> bytes:
+        """At most `size` bytes more of the member, or of the next one."""
+        packed, self._input = self._member.unconsumed_tail + self._input, b""
+        if self._whole:
+            packed = packed.lstrip(b"\0")  # some writers pad to blocks
+            if not packed:
+                return b""
+        self._whole = False
+        before = self._member.copy()
         try:
-            count = self._file.readinto1(buffer)
-        except EOFError:
-            message = f"{where}: the gzip file ends early"
-            raise TruncatedError(message, Status.CUT_HEADER, self._offset) from None
-        except (gzip.BadGzipFile, zlib.error) as error:
-            message = f"{where}: the gzip file is damaged: {error}"
-            raise FormatError(message, Status.NOT_CAPTURE, self._offset) from None
-        self._offset += count
-        return count
+            data = self._member.decompress(packed, size)
+        except zlib.error as error:
+            self._error = error
+            return _salvage(before, packed)
+        if self._member.eof:
+            self._input = self._member.unused_data
+            self._member = zlib.decompressobj(_GZIP_MEMBER)
+            self._whole = True
+        return data
+
+    def _where(self) -> str:
+        return f"{self._name}: byte {self._offset:,} of what is compressed"
+
+    def _end(self) -> int:
+        if self._whole and self._offset:
+            return 0
+        message = f"{self._where()}: the gzip file ends early"
+        raise TruncatedError(message, Status.CUT_HEADER, self._offset)
+
+
+def _salvage(member: zlib._Decompress, packed: bytes) -> bytes:
+    """What a member holds before its damage, found byte by byte: zlib gives nothing of a call that fails."""
+    data = b""
+    try:
+        for i in range(len(packed)):
+            data += member.decompress(packed[i : i + 1])
+    except zlib.error:
+        pass
+    return data
 
 
 class Origin:
@@ -137,6 +185,8 @@ class Origin:
     def _open_path(self, source: str | os.PathLike[str]) -> None:
         path = os.fsdecode(os.fspath(source))
         if path == "-":
+            if sys.stdin is None:
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF), self.name)
             if os.isatty(0):
                 raise OptionError("standard input is a terminal: pipe a capture into it")
             file = io.FileIO(0, closefd=False)
@@ -152,7 +202,10 @@ class Origin:
         self.name = name if isinstance(name, str) else type(file).__name__
         raw = getattr(file, "raw", file)
         self._reader = _FileObject(file)
-        if isinstance(raw, io.FileIO) and isinstance(file, io.FileIO | io.BufferedReader):
+        if not isinstance(raw, io.FileIO):
+            return
+        self.stat = os.fstat(raw.fileno())
+        if isinstance(file, io.FileIO | io.BufferedReader):
             self._measure(raw, file)
 
     def _measure(self, raw: io.FileIO, file: BinaryIO | io.FileIO | None = None) -> None:
@@ -177,7 +230,8 @@ class Origin:
 
     def readinto(self, buffer: memoryview) -> int:
         """Read what is there now: how many bytes, 0 at the end."""
-        assert self._reader is not None
+        if self._reader is None:
+            raise ValueError(f"{self.name}: is closed")
         count = self._reader.readinto(buffer)
         if count is None:
             raise BlockingIOError(f"{self.name}: nothing to read yet, and the file object does not wait for it")
@@ -231,13 +285,13 @@ class Window:
         self.start = 0
         self.end = 0
         self.offset = 0  # of buffer[0] in the (decompressed) capture
-        self._begun = False
+        self.begun = False
         self.buffer: memoryview = memoryview(bytearray(BLOCK))
         if self.origin.memory is not None:
             self._begin_memory(self.origin.memory)
 
     def _begin_memory(self, memory: memoryview) -> None:
-        self._begun = True
+        self.begun = True
         if not self.origin.unpack(bytes(memory) if memory[:2] == GZIP else bytes(memory[:4])):
             self.buffer = memory
             self.end = len(memory)
@@ -260,8 +314,8 @@ class Window:
             self.buffer = larger
         count = self.origin.readinto(self.buffer[self.end :])
         self.end += count
-        if not self._begun and (self.end >= 4 or not count):
-            self._begun = True
+        if not self.begun and (self.end >= 4 or not count):
+            self.begun = True
             if self.origin.unpack(bytes(self.buffer[: self.end])):
                 self.end = 0
                 return self.more()
@@ -275,13 +329,3 @@ class Window:
         """Bytes of the capture that lie in the window, without a copy; None where they are not here."""
         at = offset - self.offset
         return self.buffer[at : at + count] if at >= 0 and at + count <= self.end else None
-
-
-def same_file(one: os.stat_result | None, path: object) -> bool:
-    """Whether a path leads to that very file."""
-    if one is None or not isinstance(path, str | os.PathLike):
-        return False
-    try:
-        return os.path.samestat(one, os.stat(path))
-    except OSError:
-        return False

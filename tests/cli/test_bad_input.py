@@ -168,7 +168,9 @@ def test_unreadable(vx: Command, tmp_path: Path, folder: Path) -> None:
 def test_closed_standard_input(shell: Command) -> None:
     """The message says which file it is about."""
     ran = shell("<&-", "info", "-")
-    assert (ran.status, ran.out, ran.err) == (3, "", "vxtap: standard input: Bad file descriptor\n")
+    assert (ran.status, ran.out) == (3, "")
+    assert ran.err.startswith("vxtap: standard input: ")
+    assert ran.err.count("\n") == 1
 
 
 # ---------------------------------------------------------------- normal all the same: cut, odd, unknown

@@ -17,9 +17,9 @@ class Difference(NamedTuple):
 LAB = "PcapFlowLab__"  # the project whose captures these are
 NO_FLAG = "tshark takes what stands on the port for VXLAN without asking for the I flag (RFC 7348: it MUST be set)"
 CUT_HEADER = "tshark shows what there is of a VXLAN header; vxtap asks for all eight bytes of it"
-CUT_IP = "the inner IPv4 header is cut: tshark shows its fields one by one, vxtap sets none before all 20 bytes are there"
+CUT_IP = "a cut inner IPv4 header: tshark shows its fields one by one, vxtap none before all 20 bytes are there"
 CUT_ETHERNET = "the inner Ethernet header is cut after the destination, which only vxtap gives"
-WHOLE = "a UDP length beyond the IP length: tshark's is taken as it stands, vxtap's bytes on the wire end with the IP packet"
+WHOLE = "a UDP length beyond the IP length: here it is taken as it stands, in vxtap the IP packet is the end"
 BIG_TCP = "IP and UDP length 0 mean 'to the end of the frame'; tshark 4.0 takes the UDP header for malformed"
 
 DIFFERENCES = (

@@ -1,7 +1,7 @@
 """What tshark says of the VXLAN frames of a capture, in the columns of the library.
 
-tshark gives a field once for each layer that has it, outermost first. `frame.protocols` names the layers, so the value of
-an inner header is the one behind those of the outer headers of its kind.
+tshark gives a field once for each layer that has it, outermost first. `frame.protocols` names the layers, so the
+value of an inner header is the one behind those of the outer headers of its kind.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ EXTENSIONS = {
     "ipv6.dstopts": "ipv6.dstopts.nxt",
     "ah": "ah.next_header",
 }
-IP = {"src": "ip.src", "dst": "ip.dst", "proto": "ip.proto", "ttl": "ip.ttl", "dscp": "ip.dsfield.dscp", "ip_id": "ip.id"}
+IP = {"src": "ip.src", "dst": "ip.dst", "proto": "ip.proto", "ttl": "ip.ttl", "dscp": "ip.dsfield.dscp"}
+IP["ip_id"] = "ip.id"
 IPV6 = {
     "src": "ipv6.src",
     "dst": "ipv6.dst",
@@ -72,7 +73,17 @@ FIELDS = list(
         )
     )
 )
-COLUMNS = ("frame", "ts", "vni", "caplen", "wirelen", "outer_src", "outer_dst", "outer_sport", "outer_dport")
+COLUMNS: tuple[str, ...] = (
+    "frame",
+    "ts",
+    "vni",
+    "caplen",
+    "wirelen",
+    "outer_src",
+    "outer_dst",
+    "outer_sport",
+    "outer_dport",
+)
 COLUMNS += ("eth_src", "eth_dst", "vlan", "ethertype", *IP, *L4["tcp"])
 ADDRESSES = {"outer_src": 16, "outer_dst": 16, "src": 16, "dst": 16, "eth_src": 6, "eth_dst": 6}
 

@@ -32,7 +32,8 @@ def inner(name: str) -> np.ndarray:
 
 
 def of_tcp(rows: np.ndarray) -> np.ndarray:
-    return rows[rows["proto"] == 6]
+    found: np.ndarray = rows[rows["proto"] == 6]
+    return found
 
 
 def values(column: np.ndarray) -> set[bytes]:

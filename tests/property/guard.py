@@ -1,4 +1,4 @@
-"""A program for test_cuts: reads captures that end at the end of readable memory. Touching a byte behind them kills it."""
+"""A program for test_cuts: reads captures at the end of readable memory. Touching a byte behind them kills it."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -212,14 +213,15 @@ def test_files(name: str, sizes: list[int] | None) -> None:
 
 @pytest.mark.parametrize("form", ["pcap", "pcapng"])
 @pytest.mark.parametrize("name", FILES)
-def test_files_decapsulated(name: str, form: str) -> None:
+def test_files_decapsulated(name: str, form: Any) -> None:
     """What is written of a cut file is what is written of the whole one, up to there."""
     data = FILES[name]
     whole, known = io.BytesIO(), boundaries(data)
     vxtap.decap(data, whole, format=form)
     for size in range(known[0][0], len(data) + 1, 7):
         out = io.BytesIO()
-        report = vxtap.decap(Trickle(data[:size], [64]), out, format=form)
+        source: Any = Trickle(data[:size], [64])
+        report = vxtap.decap(source, out, format=form)
         # Before the first frame nothing has decided yet which resolution a classic output has.
         assert not report.decapsulated or whole.getvalue().startswith(out.getvalue())
         assert report.bytes_out == len(out.getvalue())

@@ -128,8 +128,9 @@ def test_written_again(data: bytes) -> None:
 def test_bundled(name: str, suffix: str, tmp_path: Path) -> None:
     """From path to path, where the suffix tells the form."""
     source, target = compare.DATA / name, tmp_path / f"out.{suffix}"
-    how = {"format": suffix.rpartition(".")[2], "keep_others": suffix.startswith("kept")}
-    report = vxtap.decap(source, target, keep_others=how["keep_others"])
+    keep = suffix.startswith("kept")
+    how: dict[str, Any] = {"format": suffix.rpartition(".")[2], "keep_others": keep}
+    report = vxtap.decap(source, target, keep_others=keep)
     assert_written(source.read_bytes(), Done(target.read_bytes(), report, None), **how)
     assert target.read_bytes() == decap(source.read_bytes(), **how).out
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
@@ -167,7 +168,7 @@ def test_many_blocks(how: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_a_fault_keeps_what_came_before(tmp_path: Path) -> None:
-    """Damage, and a later section of an unknown version alike: the target holds the frames before, and the error tells."""
+    """Damage, or a later section of an unknown version: the target holds the frames before, and the error tells."""
     good = Pcapng().idb().epb(FRAME, 1)
     bad = {
         vxtap.FormatError: bytes(good) + b"\x06\0\0\0\x0d\0\0\0",
@@ -251,7 +252,7 @@ def test_times_that_no_output_holds(how: dict[str, Any]) -> None:
 
 def tunnels(count: int) -> list[build.Record]:
     """A frame of each of many tunnels, as spoofed addresses would make them."""
-    frames = []
+    frames: list[build.Record] = []
     for number in range(count):
         source = bytes([10, number >> 16, number >> 8 & 0xFF, number & 0xFF])
         frames.append((number * 1000, eth(ipv4(udp(vxlan(INNER, number)), src=source))))
@@ -275,7 +276,8 @@ def test_more_tunnels_than_are_told_apart() -> None:
 def test_many_tunnels_need_no_memory() -> None:
     """Thirty thousand of them, from a file object into nothing: a few blocks of memory, and a bounded output."""
     data = build.pcap(tunnels(30_000))
-    source, sink = Trickle(data, [1 << 16]), Nothing()
+    source: Any = Trickle(data, [1 << 16])
+    sink: Any = Nothing()
     tracemalloc.start()
     try:
         report = vxtap.decap(source, sink, format="pcapng")

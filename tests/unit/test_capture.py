@@ -32,7 +32,7 @@ SOURCES: dict[str, Callable[[bytes, Path], Any]] = {
     "raw file": lambda _, path: path.open("rb", buffering=0),
     "buffered file": lambda _, path: path.open("rb"),
     "random access file": lambda _, path: path.open("r+b"),
-    "gzip file": lambda data, _: gzip.open(io.BytesIO(gzip.compress(data))),
+    "gzip file": lambda data, _: gzip.open(io.BytesIO(gzip.compress(data))),  # noqa: SIM115
     "gzip path": lambda data, path: _gzipped(data, path),  # noqa: PLW0108
     "gzip bytes": lambda data, _: gzip.compress(data),
     "only read()": lambda data, _: OnlyRead(data),

@@ -69,7 +69,7 @@ def test_names_for_type_checkers_are_the_same() -> None:
     }
     assert set(declared) == set(vxtap.__all__) - {"__version__"}
     for name, module in declared.items():
-        assert getattr(sys.modules[module or ""], name) is getattr(vxtap, name)
+        assert getattr(importlib.import_module(module or ""), name) is getattr(vxtap, name)
 
 
 def test_public_functions_are_documented() -> None:

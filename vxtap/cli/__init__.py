@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from vxtap.cli.parser import build_parser
+from vxtap.cli.text import say
 from vxtap.errors import OptionError, VxtapError
 
 if TYPE_CHECKING:
@@ -33,26 +34,23 @@ def _die_of(number: signal.Signals) -> int:
     return 128 + number
 
 
-def _say(message: str) -> None:
-    print(f"vxtap: {message}", file=sys.stderr)
-
-
 def run(args: argparse.Namespace) -> int:
     """Do one command: its exit status. Errors are told in one line."""
     try:
         status: int = args.run(args)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OptionError as error:
-        _say(str(error))
+        say(f"vxtap: {error}")
         return USAGE
     except VxtapError as error:
-        _say(str(error))
+        say(f"vxtap: {error}")
         return UNREADABLE
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
-        _say(f"{where}{error.strerror or error}")
+        say(f"vxtap: {where}{error.strerror or error}")
         return UNREADABLE
     return status
 

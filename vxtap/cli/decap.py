@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
 from vxtap.cli.progress import Bar
-from vxtap.cli.text import hints, strict_status
-from vxtap.errors import FormatError
+from vxtap.cli.text import give, hints, say, strict_status
 from vxtap.options import Options
 from vxtap.rewrite import run_decap
 from vxtap.survey import likely_ports, link_types, tunnel_rows
@@ -21,23 +19,19 @@ def run(args: argparse.Namespace) -> int:
     """Decapsulate; the report goes to standard error, as JSON to standard output where that is free."""
     options = Options(ports=args.ports, vni=args.vni, keep_others=args.keep_others, format=args.format)
     with Bar("decap", quiet=args.quiet) as bar:
-        try:
-            done = run_decap(args.input, args.output, options, bar.advance)
-        except FormatError as error:
-            bar.stop()
-            raise error
+        done = run_decap(args.input, args.output, options, bar.advance)
     report = done.report()
     tunnels, other = tunnel_rows(done.books)
     ports = likely_ports(done.books)
     if args.json:
         found = {**report.to_dict(), "tunnels": tunnels, "other_tunnels": other, "looks_like_vxlan": ports}
-        print(json.dumps(found, indent=2), file=sys.stderr if args.output == "-" else sys.stdout)
+        (say if args.output == "-" else give)(json.dumps(found, indent=2))
     elif not args.quiet:
         vnis = sorted({row["vni"] for row in tunnels})
         shown = f"; VNI {', '.join(map(str, vnis[:10]))}{', ...' if len(vnis) > 10 else ''}" if vnis else ""
-        print(f"{report}{shown}", file=sys.stderr)
-        print(f"{done.output}: {report.bytes_out:,} bytes", file=sys.stderr)
+        say(f"{report}{shown}")
+        say(f"{done.output}: {report.bytes_out:,} bytes")
     if not args.quiet:
         for line in hints(report, options, ports, link_types(done.books)):
-            print(line, file=sys.stderr)
+            say(line)
     return strict_status(report) if args.strict else 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from vxtap.cli.text import hints, strict_status
+from vxtap.cli.text import give, hints, say, strict_status
 from vxtap.options import Options
 from vxtap.report import iso_time
 from vxtap.survey import survey
@@ -55,9 +57,12 @@ def _facts(found: Info) -> Table:
     return grid
 
 
-def _print(found: Info) -> None:
-    width = None if sys.stdout.isatty() else _WIDE
-    console = Console(file=sys.stdout, width=width, highlight=False, markup=False, soft_wrap=width is not None)
+def _text(found: Info) -> str:
+    """The facts and tables, as wide as the terminal."""
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    out = io.StringIO()  # aside: the library itself would end the process when a reader goes away
+    width = shutil.get_terminal_size().columns if terminal else _WIDE
+    console = Console(file=out, width=width, highlight=False, markup=False, soft_wrap=not terminal, color_system=None)
     console.print(_facts(found))
     interfaces = [
         (str(row["number"]), row["name"], row["link_type"], row["resolution"], f"{row['frames']:,}")
@@ -82,6 +87,7 @@ def _print(found: Info) -> None:
         console.print(_table(tunnels, head, {"VNI", "frames", "inner bytes"}))
     if found.other_tunnels:
         console.print(f"{found.other_tunnels:,} frames came through further tunnels")
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
 def run(args: argparse.Namespace) -> int:
@@ -90,12 +96,12 @@ def run(args: argparse.Namespace) -> int:
     found, error = survey(args.input, options)
     if error is None or found.report.frames:
         if args.json:
-            print(json.dumps(found.to_dict(), indent=2))
+            give(json.dumps(found.to_dict(), indent=2))
         elif not args.quiet:
-            _print(found)
+            give(_text(found))
         if not args.quiet:
             for line in hints(found.report, options, found.looks_like_vxlan, found.link_types):
-                print(line, file=sys.stderr)
+                say(line)
     if error is not None:
         raise error
     return strict_status(found.report) if args.strict else 0

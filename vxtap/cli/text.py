@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,18 @@ if TYPE_CHECKING:
     from vxtap.report import Report
 
 FOUND_SOMETHING = 1
+
+
+def say(line: str) -> None:
+    """Talk to people: on standard error, or nowhere where that is closed (`print` would take standard output)."""
+    if sys.stderr is not None:
+        print(line, file=sys.stderr)
+
+
+def give(text: str) -> None:
+    """Give data: on standard output, where there is one."""
+    if sys.stdout is not None:
+        print(text)
 
 
 def strict_status(report: Report) -> int:
