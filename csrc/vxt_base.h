@@ -25,7 +25,7 @@
 /* Limits, all in one place. A capture that exceeds one is refused or counted, never followed. */
 enum {
     VXT_MAX_CAPLEN = 4 << 20,     /* bytes of one frame: BIG TCP reaches 512 KiB, a damaged length 4 GiB */
-    VXT_MAX_BLOCK = 16 << 20,     /* bytes of a pcapng block that must be held whole (not of a skipped one) */
+    VXT_MAX_BLOCK = 8 << 20,      /* bytes of a pcapng block that must be held whole (not of a skipped one) */
     VXT_MAX_VLANS = 32,           /* VLAN tags in a row */
     VXT_MAX_EXTENSIONS = 16,      /* IPv6 extension headers in a row */
     VXT_MAX_PORTS = 32,           /* UDP ports that are taken for VXLAN */

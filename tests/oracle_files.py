@@ -13,7 +13,7 @@ Order = Literal["little", "big"]
 Fault = tuple[int, str]
 
 MAX_CAPLEN = 4 << 20  # a classic record that claims more is damage, not a packet
-MAX_BLOCK = 16 << 20  # the same for a pcapng block of a kind that is read
+MAX_BLOCK = 8 << 20  # the same for a pcapng block of a kind that is read
 
 SHB, IDB, PB, SPB, EPB = 0x0A0D0D0A, 1, 2, 3, 6
 SHB_BYTES = b"\x0a\x0d\x0d\x0a"  # the same in both byte orders

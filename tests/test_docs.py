@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from differential.differences import DIFFERENCES
 
 import vxtap
 from vxtap import tables
@@ -99,3 +100,10 @@ def test_links_lead_somewhere() -> None:
 
 def test_the_stub_of_the_enums_is_the_cores() -> None:
     assert (ROOT / "vxtap" / "enums.pyi").read_text() == tables.stub() + "\n"
+
+
+def test_the_differences_from_tshark_are_those_tested() -> None:
+    lines = ["| capture | frame | column | reason |", "| --- | --- | --- | --- |"]
+    lines += [f"| {one.file} | {one.frame or 'all'} | {one.column} | {one.reason} |" for one in DIFFERENCES]
+    page = (ROOT / "docs" / "tshark.md").read_text()
+    assert re.search(r"<!-- differences -->\n(.*?)\n<!-- end -->", page, flags=re.S)[1] == "\n".join(lines)

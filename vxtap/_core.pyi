@@ -5,9 +5,6 @@ from typing import final
 from typing_extensions import Buffer
 
 MAX_PORTS: int
-MAX_TUNNELS: int
-MAX_CAPLEN: int
-MAX_BLOCK: int
 ROW_SIZE: int
 
 def tables() -> dict[str, list[tuple[str, int, str, str, str]]]: ...

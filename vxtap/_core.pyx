@@ -10,9 +10,6 @@ from libc.string cimport memset
 from vxtap._csrc cimport *
 
 MAX_PORTS = VXT_MAX_PORTS
-MAX_TUNNELS = VXT_MAX_TUNNELS
-MAX_CAPLEN = VXT_MAX_CAPLEN
-MAX_BLOCK = VXT_MAX_BLOCK
 ROW_SIZE = sizeof(vxt_packet)
 
 

@@ -5,9 +5,6 @@ cdef extern from "vxtap.h" nogil:
     enum:
         VXT_MAX_PORTS
         VXT_MAX_INTERFACES
-        VXT_MAX_TUNNELS
-        VXT_MAX_CAPLEN
-        VXT_MAX_BLOCK
         VXT_MAX_COLUMNS
         VXT_OUTCOMES
         VXT_IPLEN

@@ -149,7 +149,7 @@ def test_lengths_alone_take_no_memory(tmp_path: Path) -> None:
     records = [bytes(8) + (4 << 20).to_bytes(4, "little") * 2 + bytes(60)]
     files = [
         pcap() + records[0],
-        bytes(Pcapng().idb()) + bytes(Pcapng(bare=True).unknown(6, bytes(20), total=16 << 20)),
+        bytes(Pcapng().idb()) + bytes(Pcapng(bare=True).unknown(6, bytes(20), total=8 << 20)),
     ]
     files.append(bytes(Pcapng().idb()) + bytes(Pcapng(bare=True).unknown(99, bytes(20), total=0xFFFFFFFC)))
     for data in files:

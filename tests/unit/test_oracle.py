@@ -301,7 +301,7 @@ def test_pcapng_faults_keep_what_came_before() -> None:
     bad = {
         "block length": struct.pack("<II", 9, 8),
         "block too short": struct.pack("<II", 6, 28),
-        "block too long": struct.pack("<II", 6, (16 << 20) + 4),
+        "block too long": struct.pack("<II", 6, (8 << 20) + 4),
         "trailing length": bytes(build.Pcapng(bare=True).unknown(9, trailer=16)),
         "byte-order magic": struct.pack("<III", 0x0A0D0D0A, 28, 7),
         "version": bytes(build.Pcapng(bare=True).shb(version=(2, 0))),
