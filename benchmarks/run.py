@@ -17,9 +17,10 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import data
 import machine
 from pair import PairResult, Run, pair, printed_seconds, run
+
+import data
 
 SMALL = Path(__file__).parents[1] / "tests" / "data" / "01-curl-nva1.pcap"
 FOUR = ["ts", "vni", "src", "dst"]

@@ -18,8 +18,9 @@ import vxtap
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import data
 import machine
+
+import data
 
 PACKETS = 50_000
 ADDRESSES = 100_000

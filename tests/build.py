@@ -289,9 +289,7 @@ class Pcapng:
         self._parts.append(data)
         return self
 
-    def unknown(
-        self, kind: int, body: bytes = b"", *, total: int | None = None, trailer: int | None = None
-    ) -> Self:
+    def unknown(self, kind: int, body: bytes = b"", *, total: int | None = None, trailer: int | None = None) -> Self:
         """Any block: a body padded to 4, between two lengths that may be told to lie."""
         body += bytes(-len(body) % 4)
         total = 12 + len(body) if total is None else total

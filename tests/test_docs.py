@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from differential.differences import DIFFERENCES
 
 import vxtap
+from differential.differences import DIFFERENCES
 from vxtap import tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,9 +54,7 @@ def test_python_examples_run(code: str, folder: Path, capsys: pytest.CaptureFixt
         assert (folder / "inner.pcap").stat().st_size == 24 + 18 * 16 + 2029
 
 
-def test_the_readme_opens_with_five_lines_of_python_that_work(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_readme_opens_with_five_lines_of_python_that_work(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = blocks(ROOT / "README.md", "python")[0]
     assert len([line for line in first.splitlines() if line.strip()]) <= 5
     exec(compile(first, "readme", "exec"), {})
