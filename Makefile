@@ -43,13 +43,14 @@ bench: $(VENV)/testing
 bench-quick: $(VENV)/testing
 	$(BIN)/python benchmarks/run.py --quick
 
-# A wheel as a user would get it, built in isolation and tried from another folder.
+# A wheel as a user would get it, made from the source distribution in isolation, and tried from another folder.
 package: $(VENV)/testing
 	rm -rf build/package && mkdir -p build/package
-	$(BIN)/python -m pip wheel -q --no-deps -w build/package .
+	$(BIN)/python -m build -q --outdir build/package .
 	$(PYTHON) -m venv build/package/venv
 	build/package/venv/bin/python -m pip install -q build/package/*.whl
 	cd build/package && venv/bin/vxtap decap --strict ../../tests/data/01-curl-nva1.pcap -o inner.pcap
+	$(BIN)/python tests/wheel.py build/package/*.whl
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
