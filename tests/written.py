@@ -38,6 +38,19 @@ class Written(NamedTuple):
     packets: list[Packet]
 
 
+def difference(found: Written, wanted: Written) -> str:
+    """The first thing in which two files differ, in a few words, since they can have megabytes; empty for none."""
+    if (found.form, found.interfaces) != (wanted.form, wanted.interfaces):
+        return f"{found.form} {found.interfaces[:9]} instead of {wanted.form} {wanted.interfaces[:9]}"
+    for number, (mine, other) in enumerate(zip(found.packets, wanted.packets, strict=False), 1):
+        for name, one, two in zip(Packet._fields, mine, other, strict=True):
+            if one != two:
+                return f"packet {number}: {name} {str(one)[:400]} instead of {str(two)[:400]}"
+    if len(found.packets) != len(wanted.packets):
+        return f"{len(found.packets)} packets instead of {len(wanted.packets)}"
+    return ""
+
+
 def parse(data: bytes) -> Written:
     """Read a whole file; anything unexpected is an AssertionError."""
     return parse_pcapng(data) if data[:4] == SECTION[:4] else parse_pcap(data)

@@ -49,7 +49,7 @@ def decap(source: Any, **how: Any) -> Done:
 def assert_written(data: bytes, done: Done, **how: Any) -> None:
     """The output and its books are the oracle's."""
     wanted = expect.expected(data, how["format"], keep=how.get("keep_others", False), vni=how.get("vni"))
-    assert written.parse(done.out) == wanted.file
+    assert not written.difference(written.parse(done.out), wanted.file)
     if done.report is None:
         return
     plain = compare.see(data, vni=how.get("vni")).report
@@ -66,14 +66,17 @@ def assert_written(data: bytes, done: Done, **how: Any) -> None:
     assert report.skipped == left
 
 
+def same(one: Done, other: Done) -> bool:
+    """The same bytes, books and end. As a function of its own, so that a failure does not print megabytes."""
+    return one.out == other.out and one.report == other.report and type(one.error) is type(other.error)
+
+
 def assert_all_ways(data: bytes, **how: Any) -> Done:
     """A buffer, and a file object that is rewritten in its own block, lead to the same bytes, and those are right."""
     done = decap(data, **how)
     assert_written(data, done, **how)
     for source in (io.BytesIO(data), Trickle(data, [1 << 30])):
-        other = decap(source, **how)
-        assert other.out == done.out
-        assert (other.report, type(other.error)) == (done.report, type(done.error))
+        assert same(decap(source, **how), done)
     return done
 
 
@@ -91,16 +94,13 @@ def test_written(data: bytes, how: dict[str, Any]) -> None:
 @given(CAPTURES, FORMS, BLOCKS)
 def test_blocks(data: bytes, how: dict[str, Any], sizes: list[int]) -> None:
     """Rewritten in place, block by block, or from a buffer into other memory: the same bytes."""
-    done, other = decap(data, **how), decap(Trickle(data, sizes), **how)
-    assert other.out == done.out
-    assert type(other.error) is type(done.error)
-    assert other.report == done.report
+    assert same(decap(Trickle(data, sizes), **how), decap(data, **how))
 
 
 @settings(max_examples=settings().max_examples // 2)
 @given(CAPTURES, FORMS)
 def test_blocks_of_one_byte(data: bytes, how: dict[str, Any]) -> None:
-    assert decap(Trickle(data, [1]), **how)[:2] == decap(data, **how)[:2]
+    assert same(decap(Trickle(data, [1]), **how), decap(data, **how))
 
 
 @given(CAPTURES, FORMS, st.sets(st.sampled_from([0, 7, 501, 0xFFFFFF]), min_size=1))
@@ -132,7 +132,7 @@ def test_bundled(name: str, suffix: str, tmp_path: Path) -> None:
     how: dict[str, Any] = {"format": suffix.rpartition(".")[2], "keep_others": keep}
     report = vxtap.decap(source, target, keep_others=keep)
     assert_written(source.read_bytes(), Done(target.read_bytes(), report, None), **how)
-    assert target.read_bytes() == decap(source.read_bytes(), **how).out
+    assert same(Done(target.read_bytes(), report, None), decap(source.read_bytes(), **how))
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
 
 
@@ -161,10 +161,10 @@ def test_many_blocks(how: dict[str, Any], tmp_path: Path) -> None:
     """Kept frames need more room in pcapng than they had in pcap, so that rewriting in place runs out of it."""
     data = mixed_capture()
     done = assert_all_ways(data, **how)
-    assert decap(Trickle(data, [5000, 1, 70_000]), **how).out == done.out
+    assert same(decap(Trickle(data, [5000, 1, 70_000]), **how), done)
     (tmp_path / "in").write_bytes(data)
-    vxtap.decap(tmp_path / "in", tmp_path / "out", **how)
-    assert (tmp_path / "out").read_bytes() == done.out
+    report = vxtap.decap(tmp_path / "in", tmp_path / "out", **how)
+    assert same(Done((tmp_path / "out").read_bytes(), report, None), done)
 
 
 def test_a_fault_keeps_what_came_before(tmp_path: Path) -> None:
