@@ -32,7 +32,6 @@ static vxt_status start_pcap(vxt_rewrite *w, vxt_room *out)
     if (!p)
         return VXT_MORE_OUTPUT;
     put_file_header(w, p);
-    w->started = true;
     return VXT_OK;
 }
 
@@ -52,6 +51,7 @@ static VXT_HOT vxt_status put_pcap(vxt_rewrite *w, vxt_slice data, const vxt_pac
         w->unwritable++;
     else if (!w->nano && r->ts % 1000 != 0)
         w->rounded++;
+    w->started = true; /* only now: the header counts as written when its first frame fits behind it */
     *out = room;
     return VXT_OK;
 }
