@@ -9,7 +9,7 @@ from setuptools import Extension, setup
 
 # One wheel serves every CPython from 3.11 on (stable ABI), except free-threaded ones, which have none yet.
 STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")
-# Set by `make lint` and `make test-asan`: more flags for the compiler and the linker.
+# More flags for the compiler and the linker, for a build with sanitizers.
 EXTRA = os.environ.get("VXTAP_CFLAGS", "").split()
 
 core = Extension(
@@ -17,7 +17,7 @@ core = Extension(
     ["vxtap/_core.pyx", "csrc/vxtap.c"],
     include_dirs=["csrc"],
     depends=[*glob("csrc/*.[ch]"), "vxtap/_csrc.pxd"],
-    extra_compile_args=["-std=c11", "-O3", *EXTRA],
+    extra_compile_args=["-std=c11", "-O3", "-fvisibility=hidden", *EXTRA],
     extra_link_args=EXTRA,
     define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],
     py_limited_api=STABLE_ABI,

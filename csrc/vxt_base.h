@@ -1,4 +1,4 @@
-/* vxt_base.h: what every other file of the core builds on: export mark, status codes, limits.
+/* vxt_base.h: what every other file of the core builds on: status codes, limits.
  *
  * The core is plain C11: no Python.h, no stdio, no malloc, no globals that change. Callers own all memory.
  */
@@ -65,7 +65,8 @@ enum {
     X(BAD_BLOCK, FORMAT, bad_block, "a pcapng block whose lengths contradict each other")                              \
     X(SHORT_BLOCK, FORMAT, short_block, "a pcapng block too short for its fixed fields")                               \
     X(LONG_BLOCK, FORMAT, long_block, "a pcapng block longer than any reader takes")                                   \
-    X(BAD_MAGIC, FORMAT, bad_magic, "a pcapng section without a byte-order magic")
+    X(BAD_MAGIC, FORMAT, bad_magic, "a pcapng section without a byte-order magic")                                     \
+    X(BAD_GZIP, FORMAT, bad_gzip, "the gzip file is damaged")
 
 typedef enum vxt_status {
 #define X(name, family, slug, text) VXT_##name,

@@ -2,7 +2,7 @@
 
 #include "vxt_bytes.h"
 
-enum { SLL_LEN = 16, SLL2_LEN = 20, LOOP_LEN = 4, TAG_LEN = 4 };
+enum { SLL_LEN = 16, LOOP_LEN = 4, TAG_LEN = 4 };
 enum { COOKED_OUTGOING = 4 }; /* PACKET_OUTGOING of <linux/if_packet.h> */
 
 const vxt_name vxt_link_names[] = {
@@ -77,10 +77,10 @@ static vxt_status parse_cooked(vxt_span *span, vxt_link *link)
 
 static VXT_HOT vxt_status parse_cooked2(vxt_span *span, vxt_link *link)
 {
-    const uint8_t *h = vxt_span_take(span, SLL2_LEN);
+    const uint8_t *h = vxt_span_take(span, VXT_SLL2_LEN);
 
     if (!h)
-        return vxt_span_why(*span, SLL2_LEN);
+        return vxt_span_why(*span, VXT_SLL2_LEN);
     link->has_interface = true;
     link->interface = vxt_be32(h + 4);
     link->outgoing = h[10] == COOKED_OUTGOING;

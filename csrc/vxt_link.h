@@ -30,7 +30,7 @@ typedef enum vxt_link_kind {
     VXT_LINK_IPV6
 } vxt_link_kind;
 
-enum { VXT_ETH_LEN = 14 };
+enum { VXT_ETH_LEN = 14, VXT_SLL2_LEN = 20 };
 enum { VXT_ETHERTYPE_IPV4 = 0x0800, VXT_ETHERTYPE_IPV6 = 0x86dd };
 
 /* The table again, for those who build an enum; `value` is the number. Ends with a NULL name. */

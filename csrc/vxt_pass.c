@@ -39,7 +39,7 @@ static void count_tunnel(vxt_pass *pass, const vxt_packet *r, uint32_t interface
 /* `step` stays in registers: only parts of it are handed on. */
 static VXT_HOT void take_census(vxt_pass *pass, const vxt_step *step, const vxt_packet *r)
 {
-    if (step->frame.link == VXT_LINK_SLL2)
+    if (step->frame.link == VXT_LINK_SLL2 && vxt_left(step->frame.data) >= VXT_SLL2_LEN)
         vxt_counters_add(&pass->census->interfaces, r->interface);
     if (r->status == VXT_OK)
         count_tunnel(pass, r, step->frame.interface);

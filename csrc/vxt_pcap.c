@@ -11,7 +11,7 @@ typedef struct pcap_magic {
 } pcap_magic;
 
 static const pcap_magic magics[] = {
-#define X(magic, nano, extra, name) {magic, nano, extra},
+#define X(magic, nano, extra) {magic, nano, extra},
     VXT_PCAP_MAGICS(X)
 #undef X
 };

@@ -5,12 +5,12 @@
 #include "vxt_frame.h"
 #include "vxt_interface.h"
 
-/* Magics: X(magic, nanoseconds, extra bytes in each record header, name). The modified one is of Alexey Kuznetzov's
+/* Magics: X(magic, nanoseconds, extra bytes in each record header). The modified one is of Alexey Kuznetzov's
  * patches to libpcap 0.4, still written by some appliances. */
 #define VXT_PCAP_MAGICS(X)                                                                                             \
-    X(0xa1b2c3d4, false, 0, "pcap")                                                                                    \
-    X(0xa1b23c4d, true, 0, "nanosecond pcap")                                                                          \
-    X(0xa1b2cd34, false, 8, "modified pcap")
+    X(0xa1b2c3d4, false, 0)                                                                                            \
+    X(0xa1b23c4d, true, 0)                                                                                             \
+    X(0xa1b2cd34, false, 8)
 
 enum { VXT_PCAP_HEADER_LEN = 24, VXT_PCAP_RECORD_LEN = 16 };
 

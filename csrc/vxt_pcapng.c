@@ -155,7 +155,7 @@ static vxt_status read_packet(const vxt_pcapng *file, const vxt_interfaces *tabl
     set_interface(table, &block, frame);
     if (frame->ts == VXT_NAT)
         frame->flags |= VXT_FLAG_NO_TIME;
-    if (block.caplen > vxt_left(body) && frame->status == VXT_OK)
+    if ((block.caplen > vxt_left(body) || block.caplen > VXT_MAX_CAPLEN) && frame->status == VXT_OK)
         frame->status = VXT_MALFORMED;
     options = body;
     vxt_clip(&body, block.caplen);

@@ -3,7 +3,7 @@
 #include "vxt_bytes.h"
 #include "vxt_text.h"
 
-enum { LINKTYPE_NONE = 0, TSRESOL_NANO = 9 };
+enum { TSRESOL_NANO = 9 };
 
 static const int64_t NS_A_SECOND = 1000000000;
 
@@ -132,7 +132,7 @@ size_t vxt_write_packet_size(const vxt_write_packet *packet)
 
 void vxt_write_packet_around(uint8_t *p, const vxt_write_packet *packet)
 {
-    int64_t ts = packet->ts == VXT_NAT ? 0 : packet->ts;
+    int64_t ts = packet->ts < 0 ? 0 : packet->ts; /* ticks have no sign; VXT_NAT is negative too */
     uint64_t ticks = (uint64_t)(packet->fine ? ts : ts / 1000);
     size_t n = put32(p, 0, VXT_BLOCK_PACKET) + 4;
 

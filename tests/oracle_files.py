@@ -273,7 +273,8 @@ def simple_packet(block: Block, section: Section) -> Frame:
     face = section.interfaces[0]
     caplen = min(origlen, room, face.snaplen or room)
     data = block.body[4 : 4 + caplen]
-    return Frame(block.start + 4, data, origlen, None, face.linktype, section.earlier, False, None)
+    outcome = "malformed" if caplen > MAX_CAPLEN else None
+    return Frame(block.start + 4, data, origlen, None, face.linktype, section.earlier, False, outcome)
 
 
 def timed_packet(block: Block, section: Section) -> Frame:
@@ -291,5 +292,5 @@ def timed_packet(block: Block, section: Section) -> Frame:
     if named >= len(section.interfaces):  # nobody knows the unit of its time either
         return Frame(start, data, origlen, None, 0, column, outgoing, "no_interface")
     face = section.interfaces[named]
-    outcome = "malformed" if caplen > room else None
+    outcome = "malformed" if caplen > min(room, MAX_CAPLEN) else None
     return Frame(start, data, origlen, time_of(tick, face), face.linktype, column, outgoing, outcome)

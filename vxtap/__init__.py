@@ -1,6 +1,6 @@
 """vxtap: the inner traffic of mirrored captures.
 
-Strip the outer headers of VXLAN-mirrored traffic at the speed of copying the file: as numpy records (`read`,
+Strip the outer headers of VXLAN-mirrored traffic: as numpy records (`read`,
 `open`), or as a capture of the inner frames (`decap`). Names are loaded on first use (PEP 562), so that
 ``import vxtap`` and the command cost little more than the interpreter.
 """
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from vxtap.enums import Flag, LinkType, Status, Tunnel
     from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
     from vxtap.layout import PACKET
-    from vxtap.options import Options
     from vxtap.report import Report
     from vxtap.rewrite import decap
     from vxtap.survey import info
@@ -30,7 +29,6 @@ __all__ = [
     "FormatError",
     "LinkType",
     "OptionError",
-    "Options",
     "Report",
     "Status",
     "TruncatedError",
@@ -56,7 +54,6 @@ _HOMES = {
     "errors": ("FormatError", "OptionError", "TruncatedError", "UnsupportedError", "VxtapError"),
     "survey": ("info",),
     "layout": ("PACKET",),
-    "options": ("Options",),
     "report": ("Report",),
     "enums": ("Flag", "LinkType", "Status", "Tunnel"),
 }

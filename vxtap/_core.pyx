@@ -1,6 +1,7 @@
-# cython: language_level=3, embedsignature=False, binding=True, freethreading_compatible=True
+# cython: language_level=3, embedsignature=False, binding=True
 """The border: Python buffers in, one C call with the GIL released, counts and status integers out. No policy."""
 
+cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
@@ -49,6 +50,10 @@ cdef class Pass:
     cdef uint32_t *vnis
     cdef bint busy
 
+    def __cinit__(self, *args, **kwargs):
+        if type(self) is Pass:
+            raise TypeError("a pass is a Scanner or a Rewriter")
+
     cdef int set_up(self, vxt_pass *books, ports, vnis, bint census, uint64_t seed) except -1:
         cdef uint32_t i
         self.books = books
@@ -89,10 +94,6 @@ cdef class Pass:
         table.items = <vxt_interface *>items
         table.capacity = capacity
         return 0
-
-    def __init__(self, *args, **kwargs):
-        if self.books == NULL:
-            raise TypeError("a pass is a Scanner or a Rewriter")
 
     cdef vxt_census *census(self) except NULL:
         if self.books.census == NULL:
@@ -179,6 +180,7 @@ cdef class Pass:
         return <int>status, tail
 
 
+@cython.final
 cdef class Scanner(Pass):
     """Buffer -> records. `columns` is [(offset in the record, size, offset in the row)], empty for whole records."""
 
@@ -236,6 +238,7 @@ cdef class Scanner(Pass):
             self.busy = False
 
 
+@cython.final
 cdef class Rewriter(Pass):
     """Buffer -> inner capture."""
 

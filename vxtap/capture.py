@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from vxtap.options import Numbers
-    from vxtap.source import Source
+    from vxtap.source import Source, Window
 
     Packets = np.ndarray[tuple[int], np.dtype[np.void]]
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 BATCH = 1 << 16
 # Rows that are asked for before anything is known of a file's packets.
 _FIRST_ROWS = 1 << 12
+# What the first packets of a file promise is not believed further than this many times their number.
+_MOST_GROWTH = 64
 
 
 class Capture:
@@ -101,10 +103,21 @@ class Capture:
             As `batches`.
         """
         self._need_place(self.dtype)
+        window = self._pass.window
         while rows := self._batch(BATCH, True):
-            for row in rows[0]:
-                yield row, self.inner(row)
+            for row, offset, count in zip(rows[0], rows[0]["offset"].tolist(), rows[0]["caplen"].tolist(), strict=True):
+                yield row, self._here(window, offset, count)
         self._finish()
+
+    def _here(self, window: Window, offset: int, count: int) -> memoryview:
+        view = window.view(offset, count)
+        if view is None:
+            raise RuntimeError("frames() and batches() of one capture were mixed: the frame has been passed")
+        return view.toreadonly()
+
+    def __iter__(self) -> Iterator[Packets]:
+        """Iterate over `batches`."""
+        return self.batches()
 
     def _need_place(self, dtype: np.dtype[Any]) -> None:
         missing = {"offset", "caplen"} - set(dtype.names or ())
@@ -124,21 +137,27 @@ class Capture:
         -------
         memoryview
             `caplen` bytes, read-only. Over a buffer it is a view of that and keeps it alive. Over an uncompressed
-            file the bytes are read from the file where they are not in memory any more; nothing is mapped, so a file
-            that is truncated meanwhile raises and does not kill the process. Over a pipe or a compressed file it is a
-            view of memory that the next batch overwrites.
+            file it is memory of its own, read again where needed; nothing is mapped, so a file that is truncated
+            meanwhile raises and does not kill the process. Over a pipe or a compressed file it is a view of memory
+            that the next batch overwrites.
 
         Raises
         ------
         UnsupportedError
             For a row of an earlier batch of a pipe or a compressed file: those bytes are gone.
+        OptionError
+            For anything but one row with `offset` and `caplen`.
         """
+        if not isinstance(row, np.void):
+            raise OptionError(f"expected one row, such as batch[0], got {type(row).__name__}")
         self._need_place(row.dtype)
         offset, count = int(row["offset"]), int(row["caplen"])
         window, origin = self._pass.window, self._pass.window.origin
+        if origin.closed:
+            raise ValueError(f"{origin.name}: is closed")
         here = window.view(offset, count)
         if here is not None:
-            return here.toreadonly()
+            return memoryview(bytes(here)) if origin.can_seek else here.toreadonly()
         if not origin.can_seek:
             raise UnsupportedError(
                 f"{origin.name}: byte {offset:,} has been passed and cannot be read again:"
@@ -232,6 +251,8 @@ def read(
 ) -> Packets:
     """Read every decapsulated frame of a capture, or of several, into one array.
 
+    The counts of what was skipped are not part of the array: `open` has a report, and so has `info`.
+
     Parameters
     ----------
     source : as for `open`, or a list of those
@@ -273,7 +294,7 @@ def _read_one(source: Source, options: Options, projection: Projection, rows: Ro
         while full:
             rows.count, full = run.fill(rows.buffer, rows.count)
             if full:
-                rows.reserve(_estimate(run, rows.count - begin) + rows.count)
+                rows.reserve(_estimate(run, rows.count - begin) + rows.count, 2 * rows.count)
     finally:
         run.close()
     if run.error is not None:
@@ -286,4 +307,4 @@ def _estimate(run: RowPass, rows: int) -> int:
     if size is None or not done:
         return max(rows, _FIRST_ROWS)
     left = max(0, size - done)
-    return int(left / done * rows * 1.05) + _FIRST_ROWS
+    return min(int(left / done * rows * 1.05), _MOST_GROWTH * rows) + _FIRST_ROWS

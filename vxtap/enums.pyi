@@ -31,6 +31,7 @@ class Status(IntEnum):
     SHORT_BLOCK = 21
     LONG_BLOCK = 22
     BAD_MAGIC = 23
+    BAD_GZIP = 24
 
 class Flag(IntFlag):
     TRUNCATED = 1

@@ -47,7 +47,7 @@ _CLASSES: dict[str, type[FormatError] | None] = {
     "TRUNCATED": TruncatedError,
     "UNSUPPORTED": None,
 }
-_STATUS = {value: (family, text) for _, value, family, _, text in _core.tables()["status"]}
+_STATUS = {value: (family, slug, text) for _, value, family, slug, text in _core.tables()["status"]}
 
 # What a person can do about it, where there is something to say.
 _ADVICE = {
@@ -55,7 +55,6 @@ _ADVICE = {
     "bad_block": "it is damaged from here on",
     "empty": "the collector may have failed to start",
 }
-_SLUGS = {value: slug for _, value, _, slug, _ in _core.tables()["status"]}
 
 
 def fault(name: str, status: int, offset: int, frames: int, found: str = "") -> VxtapError:
@@ -72,9 +71,9 @@ def fault(name: str, status: int, offset: int, frames: int, found: str = "") -> 
     found : str
         The first bytes of what is there instead, for people.
     """
-    family, text = _STATUS[status]
+    family, slug, text = _STATUS[status]
     where = f"byte {offset:,}, after frame {frames:,}: " if offset or frames else ""
-    advice = _ADVICE.get(_SLUGS[status], "")
+    advice = _ADVICE.get(slug, "")
     message = f"{name}: {where}{text}" + (f": {found}" if found else "") + (f" ({advice})" if advice else "")
     kind = _CLASSES[family]
     return UnsupportedError(message) if kind is None else kind(message, status, offset)

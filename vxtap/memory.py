@@ -44,18 +44,24 @@ class Rows:
         """Rows that there is room for."""
         return len(self._memory) // self._dtype.itemsize
 
-    def reserve(self, rows: int) -> None:
-        """Have room for this many rows in all."""
-        if rows <= self.capacity:
-            return
-        size = rows * self._dtype.itemsize
+    def reserve(self, rows: int, least: int) -> None:
+        """Have room for `rows` in all, or, where the system does not give that, for `least`."""
+        for wanted in (rows, least):
+            if wanted <= self.capacity or self._grow(wanted):
+                return
+        raise MemoryError(f"{self.count:,} rows are read, and there is no room for {least:,}")
+
+    def _grow(self, rows: int) -> bool:
         try:
-            self._memory.resize(size)  # moves page tables, not bytes
-        except (SystemError, OSError):  # a system that cannot: copy
+            self._memory.resize(rows * self._dtype.itemsize)  # moves page tables, not bytes
+        except SystemError:  # a system that cannot: copy
             larger = self._allocate(rows)
             used = self.count * self._dtype.itemsize
             larger[:used] = self._memory[:used]
             self._memory = larger
+        except OSError:
+            return False
+        return True
 
     def array(self) -> np.ndarray[tuple[int], np.dtype[np.void]]:
         """The rows written, without a copy; memory behind them goes back to the system."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vxtap import _core
@@ -12,6 +14,8 @@ from vxtap.report import Report, take_stock
 from vxtap.source import Window
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from typing_extensions import Buffer
 
     from vxtap.options import Options
@@ -50,12 +54,14 @@ class Pass:
         self.ended = False
         self.tail = 0
         self._strict = strict
+        self._lock = threading.Lock()
         self.window = Window(source)
 
     def begin(self) -> None:
         """Bring in the first bytes, which tell a compressed source."""
-        if not self.window.begun and not self.ended:
-            self.more()
+        with self.alone():
+            if not self.window.begun and not self.ended:
+                self.more()
 
     def more(self) -> bool:
         """Bring in more bytes; at the end, and at an error, close the books and return False."""
@@ -74,14 +80,13 @@ class Pass:
         status, self.tail = self.books.end(self.window.left)
         if status != _OK:
             offset = self.books.offset + self.window.left
-            self.error = fault(self.window.origin.name, status, offset, 0)
-        elif self.tail and self._strict:
+            found = "its compressed data ends early" if self.window.origin.is_cut else ""
+            self.error = fault(self.window.origin.name, status, offset, 0, found)
+        elif self._strict and (self.tail or self.window.origin.is_cut):
             offset = self.books.offset + self.window.left - self.tail
-            message = (
-                f"{self.window.origin.name}: byte {offset:,}, after frame {self.books.frames:,}:"
-                f" the file ends within a record, of which {self.tail:,} bytes are there"
-            )
-            self.error = TruncatedError(message, Status.CUT_HEADER.value, offset)
+            what = f"a record, of which {self.tail:,} bytes are there" if self.tail else "its compressed data"
+            where = f"{self.window.origin.name}: byte {offset:,}, after frame {self.books.frames:,}"
+            self.error = TruncatedError(f"{where}: the file ends within {what}", Status.CUT_HEADER.value, offset)
 
     def moved(self, status: int, used: int) -> None:
         """The core has consumed bytes, and says what it wants; a fault ends the pass."""
@@ -94,7 +99,18 @@ class Pass:
 
     def report(self) -> Report:
         """The books so far."""
-        return take_stock(self.books, self.books.offset + (self.window.left if self.ended else 0), self.tail)
+        done = self.books.offset + (self.window.left if self.ended else 0)
+        return take_stock(self.books, done, self.tail, truncated=self.ended and self.window.origin.is_cut)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Move the pass on in one thread at a time: windows and books belong together."""
+        if not self._lock.acquire(blocking=False):
+            raise RuntimeError(f"{self.window.origin.name}: a capture is read by one thread at a time")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Let go of the source."""
@@ -148,6 +164,10 @@ class RowPass(Pass):
         bool
             Whether the buffer is full; if not, the pass has ended, or stopped for `one_window`.
         """
+        with self.alone():
+            return self._fill(rows, row, one_window=one_window)
+
+    def _fill(self, rows: Buffer, row: int, *, one_window: bool) -> tuple[int, bool]:
         begin = row
         while not self.ended:
             window = self.window

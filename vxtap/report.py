@@ -47,6 +47,8 @@ class Report:
         Frames without a time.
     truncated_tail : int
         Bytes behind the last whole record: the capture was cut there, or is still being written.
+    truncated : bool
+        The capture ends early: within a record, or within its compressed data.
     times_rounded, times_lost : int
         Written times that lost digits (a finer interface appeared after a classic pcap was begun), or that the output
         has no way to hold (no time, or one outside of its years), written as 0.
@@ -62,6 +64,7 @@ class Report:
     last_ns: int | None = None
     no_time: int = 0
     truncated_tail: int = 0
+    truncated: bool = False
     times_rounded: int = 0
     times_lost: int = 0
 
@@ -88,6 +91,7 @@ class Report:
             "last": iso_time(self.last_ns),
             "no_time": self.no_time,
             "truncated_tail": self.truncated_tail,
+            "truncated": self.truncated,
             "times_rounded": self.times_rounded,
             "times_lost": self.times_lost,
         }
@@ -96,6 +100,8 @@ class Report:
         """One line for people."""
         skipped = "".join(f", {count:,} {reason}" for reason, count in self.skipped.most_common())
         tail = f"; the last {self.truncated_tail:,} bytes are a cut record" if self.truncated_tail else ""
+        if self.truncated and not tail:
+            tail = "; the compressed data ends early"
         return f"{self.frames:,} frames: {self.decapsulated:,} decapsulated{skipped}{tail}"
 
 
@@ -110,7 +116,7 @@ def by_reason(counts: list[int]) -> Counter[str]:
     return Counter({slug: n for slug, n in zip(OUTCOMES[1:], counts[1:], strict=True) if n})
 
 
-def take_stock(books: Pass, bytes_in: int, tail: int = 0) -> Report:
+def take_stock(books: Pass, bytes_in: int, tail: int = 0, *, truncated: bool = False) -> Report:
     """Read the core's books."""
     outcomes = books.outcomes
     first, last, no_time = books.times
@@ -125,17 +131,5 @@ def take_stock(books: Pass, bytes_in: int, tail: int = 0) -> Report:
         last_ns=last if timed else None,
         no_time=no_time,
         truncated_tail=tail,
+        truncated=truncated or tail > 0,
     )
-
-
-def add_up(reports: list[Report]) -> Report:
-    """One report of several sources."""
-    total = Report()
-    for one in reports:
-        for name in ("frames", "decapsulated", "bytes_in", "bytes_out", "no_time", "truncated_tail"):
-            setattr(total, name, getattr(total, name) + getattr(one, name))
-        total.skipped += one.skipped
-        total.kept += one.kept
-        total.first_ns = min((t for t in (total.first_ns, one.first_ns) if t is not None), default=None)
-        total.last_ns = max((t for t in (total.last_ns, one.last_ns) if t is not None), default=None)
-    return total

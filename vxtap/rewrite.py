@@ -25,14 +25,21 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int | None], None]
 
 _MORE_INPUT, _MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
+_COMPRESSED = {".gz", ".zst", ".lz4", ".xz", ".bz2"}
 _SUFFIXES: dict[str, Literal["pcap", "pcapng"]] = {".pcapng": "pcapng", ".ntar": "pcapng"}
 
 
 def output_format(target: Target, options: Options) -> Literal["pcap", "pcapng"]:
     """Choose the output's format: as asked for, else by the suffix, else pcap; kept frames need pcapng."""
+    suffix = (
+        os.path.splitext(os.fsdecode(os.fspath(target)))[1].lower() if isinstance(target, str | os.PathLike) else ""
+    )
+    if suffix in _COMPRESSED:
+        raise OptionError(
+            f"the output is not compressed: write to '-' and pipe it on, instead of a name with {suffix!r}"
+        )
     if options.format is not None:
         return options.format
-    suffix = os.path.splitext(os.fspath(target))[1].lower() if isinstance(target, str | os.PathLike) else ""
     chosen = _SUFFIXES.get(suffix, "pcap")
     if options.keep_others and chosen == "pcap":
         if suffix:
@@ -61,6 +68,7 @@ class Decap(Pass):
 
     def run(self, sink: Sink, progress: Progress | None = None) -> None:
         """Write everything up to the end of the source, or up to a fault, which is left in `error`."""
+        self.begin()
         total = self.window.origin.size
         while not self.ended:
             status = self._block(sink)
@@ -160,7 +168,9 @@ def run_decap(source: Source, dest: Target, options: Options, progress: Progress
                 sink.commit()
             elif isinstance(job.error, VxtapError) and job.books.frames:
                 sink.commit()
-                saved = f"{job.error}; the {job.books.frames:,} frames before it are in {sink.name}"
+                outcomes = job.books.outcomes
+                written = outcomes[Status.OK] + outcomes[Status.KEPT]
+                saved = f"{job.error}; what came before it is in {sink.name}: frames written: {written:,}"
                 job.error.args = (saved, *job.error.args[1:])
     finally:
         job.close()

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import io
 import os
+import re
 import secrets
 import stat
 import sys
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 # Paths that name something open already: writing to it is what is meant, not taking its place.
-_NAMES_OF_DESCRIPTORS = ("/dev/", "/proc/")
+_DESCRIPTOR = re.compile(r"/dev/(fd/\d+|std(out|err))|/proc/(self|\d+)/fd/\d+")
 
 
 class Sink:
@@ -64,6 +65,8 @@ class Sink:
             self._file = io.FileIO(1, "w", closefd=False)
         else:
             self._target = os.fsdecode(os.fspath(target))
+            if not self._target:
+                raise OptionError("the name of the output is empty")
             self.name = printable(self._target)
 
     def _open(self, path: str) -> io.FileIO:
@@ -73,7 +76,7 @@ class Sink:
             mode = stat.S_IFREG
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        if not stat.S_ISREG(mode) or path.startswith(_NAMES_OF_DESCRIPTORS):
+        if not stat.S_ISREG(mode) or _DESCRIPTOR.fullmatch(path):
             return io.FileIO(path, "w")
         return self._open_beside(os.path.realpath(path), mode)  # a link stays one: its target is written
 

@@ -11,7 +11,7 @@ import zlib
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from vxtap.enums import Status
-from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError
+from vxtap.errors import FormatError, OptionError, UnsupportedError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -94,13 +94,15 @@ class _Gunzip:
         self._offset = 0
         self._error: zlib.error | None = None
         self._whole = True  # at a place where a file may end
+        self.cut = False  # it ended elsewhere
 
     def readinto(self, buffer: memoryview, /) -> int:
         data = b""
         while not data:
             if self._error is not None:
-                message = f"{self._where()}: the gzip file is damaged: {self._error}"
-                raise FormatError(message, Status.NOT_CAPTURE, self._offset)
+                where = f"{self._name}: byte {self._offset:,} of what is compressed"
+                message = f"{where}: the gzip file is damaged: {self._error}"
+                raise FormatError(message, Status.BAD_GZIP, self._offset)
             if not self._input and not self._member.unconsumed_tail:
                 self._input = self._file.read(BLOCK) or b""
                 if not self._input:
@@ -130,14 +132,9 @@ class _Gunzip:
             self._whole = True
         return data
 
-    def _where(self) -> str:
-        return f"{self._name}: byte {self._offset:,} of what is compressed"
-
     def _end(self) -> int:
-        if self._whole and self._offset:
-            return 0
-        message = f"{self._where()}: the gzip file ends early"
-        raise TruncatedError(message, Status.CUT_HEADER, self._offset)
+        self.cut = not (self._whole and self._offset)
+        return 0
 
 
 def _salvage(member: zlib._Decompress, packed: bytes) -> bytes:
@@ -172,18 +169,20 @@ class Origin:
         self.size: int | None = None
         self.stat: os.stat_result | None = None
         self._reader: Reader | None = None
+        self._gunzip: _Gunzip | None = None
         self._owned: io.FileIO | None = None
-        self._descriptor: int | None = None  # one that a position can be read from, with nothing in between
+        self._seekable: io.FileIO | None = None  # one that any place can be read from, with nothing in between
+        self.closed = False
         self._base = 0
         if isinstance(source, str | os.PathLike):
             self._open_path(source)
-        elif hasattr(source, "read"):
+        elif not self._open_buffer(source):  # first: an mmap has a read() too
             self._open_file(source)  # type: ignore[arg-type]
-        else:
-            self._open_buffer(source)
 
     def _open_path(self, source: str | os.PathLike[str]) -> None:
         path = os.fsdecode(os.fspath(source))
+        if not path:
+            raise OptionError("the name of the input is empty")
         if path == "-":
             if sys.stdin is None:
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF), self.name)
@@ -198,6 +197,8 @@ class Origin:
         self._measure(file)
 
     def _open_file(self, file: BinaryIO) -> None:
+        if not hasattr(file, "read"):
+            raise OptionError(f"expected a path, a buffer or a binary file object, got {type(file).__name__}")
         name = getattr(file, "name", None)
         self.name = name if isinstance(name, str) else type(file).__name__
         raw = getattr(file, "raw", file)
@@ -214,19 +215,19 @@ class Origin:
         if stat.S_ISREG(self.stat.st_mode):
             self._base = (file or raw).tell()
             self.size = max(0, self.stat.st_size - self._base)
-            self._descriptor = raw.fileno()
+            self._seekable = raw
 
-    def _open_buffer(self, source: object) -> None:
+    def _open_buffer(self, source: object) -> bool:
         try:
             view = memoryview(source)  # type: ignore[arg-type]
         except TypeError:
-            kind = type(source).__name__
-            raise OptionError(f"expected a path, a buffer or a binary file object, got {kind}") from None
+            return False
         if not view.c_contiguous:
             raise OptionError("the buffer's bytes do not lie together: pass a contiguous one")
         self.name = f"{type(source).__name__} of {view.nbytes:,} bytes"
         self.memory = view.cast("B") if view.nbytes else memoryview(b"")
         self.size = view.nbytes
+        return True
 
     def readinto(self, buffer: memoryview) -> int:
         """Read what is there now: how many bytes, 0 at the end."""
@@ -248,29 +249,35 @@ class Origin:
         if not start.startswith(GZIP):
             return False
         rest: Reader = io.BytesIO() if self.memory is not None else self._reader  # type: ignore[assignment]
-        self._reader = _Gunzip(self.name, start, rest)
+        self._reader = self._gunzip = _Gunzip(self.name, start, rest)
         self.memory = None
-        self._descriptor = None
+        self._seekable = None
         self.size = None
         return True
 
     def read_at(self, offset: int, count: int) -> bytes | None:
         """Bytes at any place; None where the source has to be read in order (a pipe, a compressed file)."""
-        if self._descriptor is None:
+        if self._seekable is None:
             return None
-        return os.pread(self._descriptor, count, self._base + offset)
+        return os.pread(self._seekable.fileno(), count, self._base + offset)
 
     @property
     def can_seek(self) -> bool:
         """Whether `read_at` gives anything."""
-        return self._descriptor is not None
+        return self._seekable is not None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether compressed data ended early, as it does while it is being written."""
+        return self._gunzip is not None and self._gunzip.cut
 
     def close(self) -> None:
         """Close what was opened here; a file object that was passed in stays open."""
+        self.closed = True
         if self._owned is not None:
             self._owned.close()
         self._reader = None
-        self._descriptor = None
+        self._seekable = None
 
 
 class Window:

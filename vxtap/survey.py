@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vxtap.options import Numbers
     from vxtap.source import Source
 
-_FORMATS = ("unknown", "pcap", "pcapng")
+_FORMATS = ("unknown", "pcap", "pcapng")  # vxt_format
 _IP_TEXT = 39
 # Rows are of no interest here: as narrow as they get, into memory that is used again and again.
 _ROW, _ROWS = 1, 1 << 16
@@ -62,6 +62,8 @@ class Info:
         tunnel, vni, outer_src, outer_dst, frames, bytes (of inner frames on the wire); most frames first.
     other_tunnels : int
         Frames of tunnels beyond the 4,096 that are told apart.
+    other_interfaces : int
+        pcapng interfaces beyond the 65,536 that are remembered.
     looks_like_vxlan : list of dict
         port, frames: UDP ports that were not asked for and carry what looks like VXLAN.
     """
@@ -74,6 +76,7 @@ class Info:
     interfaces: list[dict[str, Any]] = field(default_factory=list)
     tunnels: list[dict[str, Any]] = field(default_factory=list)
     other_tunnels: int = 0
+    other_interfaces: int = 0
     looks_like_vxlan: list[dict[str, int]] = field(default_factory=list)
 
     @property
@@ -89,6 +92,7 @@ class Info:
             "details": self.details,
             "link_types": self.link_types,
             "interfaces": self.interfaces,
+            "other_interfaces": self.other_interfaces,
             "vnis": self.vnis,
             "tunnels": self.tunnels,
             "other_tunnels": self.other_tunnels,
@@ -109,6 +113,7 @@ def _details(books: _core.Pass) -> tuple[str, str]:
 def _interfaces(books: _core.Pass) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     cooked, cooked_more = books.counters(False)
+    told = False  # of the headers' indexes, which are not told apart by pcapng interface
     for number, link_type, snaplen, ts_resol, _, name, frames in books.interfaces()[0]:
         common = {
             "link_type": link_type_name(link_type),
@@ -119,10 +124,12 @@ def _interfaces(books: _core.Pass) -> list[dict[str, Any]]:
             text = printable(name.decode("utf-8", "replace"))
             rows.append({"number": number, "name": text, **common, "frames": frames})
             continue
+        if told:
+            continue
+        told = True
         rows += [{"number": index, "name": "", **common, "frames": count} for index, count in cooked]
         if cooked_more:
             rows.append({"number": None, "name": "others", **common, "frames": cooked_more})
-        cooked = []  # the header's indexes are not told apart by pcapng interface
     return rows
 
 
@@ -191,6 +198,7 @@ def survey(source: Source, options: Options) -> tuple[Info, VxtapError | OSError
         interfaces=_interfaces(run.books),
         tunnels=tunnels,
         other_tunnels=other,
+        other_interfaces=run.books.interfaces()[1],
         looks_like_vxlan=likely_ports(run.books),
     )
     return found, run.error

@@ -33,12 +33,16 @@ def test_gzip_cut(vx: Command, tmp_path: Path, folder: Path) -> None:
     packed = gzip.compress(capture())
     (tmp_path / "in.gz").write_bytes(packed[:-8])
     ran = vx("decap", tmp_path / "in.gz", "-o", folder / "x.pcap")
-    assert ran.status == 3
-    assert "the gzip file ends early" in ran.err
+    assert ran.status == 0
+    assert "the compressed data ends early" in ran.err
+    assert vx("info", tmp_path / "in.gz", "--strict").status == 1
     assert len(inner_rows(folder / "x.pcap")) == 3
+    assert len(vxtap.read(tmp_path / "in.gz")) == 3
+    with pytest.raises(vxtap.TruncatedError, match="the file ends within its compressed data"):
+        vxtap.read(tmp_path / "in.gz", strict=True)
     for end in (2, 10):  # nothing can be unpacked of these
         (tmp_path / "in.gz").write_bytes(packed[:end])
-        with pytest.raises(vxtap.TruncatedError, match="the gzip file ends early"):
+        with pytest.raises(vxtap.TruncatedError, match="its compressed data ends early"):
             vxtap.decap(tmp_path / "in.gz", folder / "y.pcap")
     assert listing(folder) == ["x.pcap"]
 

@@ -84,7 +84,7 @@ def test_public_functions_are_documented() -> None:
     [
         "import vxtap",
         "import vxtap; vxtap.__version__; dir(vxtap)",
-        "import vxtap; vxtap.Status; vxtap.FormatError; vxtap.Options",
+        "import vxtap; vxtap.Status; vxtap.FormatError",
         "from vxtap.cli.parser import build_parser; build_parser()",
         "from vxtap.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
         "from vxtap.cli import main\ntry: main(['decap'])\nexcept SystemExit: pass",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 
 import oracle
-from build import Pcapng, eth, ipv4, pcap, udp, vxlan
-
 import vxtap
+from build import Pcapng, eth, ipv4, pcap, udp, vxlan
 
 T0 = 1_700_000_000_000_000_000
 

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from vxtap._version import __version__
+from vxtap.options import DEFAULT_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ def _common() -> argparse.ArgumentParser:
     group.add_argument(
         "--ports",
         type=numbers,
-        default=(4789,),
+        default=DEFAULT_PORTS,
         metavar="N,N",
         help="UDP destination ports that are taken for VXLAN (default 4789; Linux and flannel use 8472)",
     )
@@ -56,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the parser; every command stores its function as `run`."""
     parser = argparse.ArgumentParser(
         prog="vxtap",
-        description="The inner traffic of mirrored captures: VXLAN decapsulation at the speed of copying.",
+        description="The inner traffic of mirrored captures: VXLAN decapsulation.",
         epilog="Exit status: 0 done, 1 done but --strict found something, 2 usage, 3 unreadable or unwritable.",
     )
     parser.add_argument("--version", action="version", version=f"vxtap {__version__}")

@@ -28,21 +28,22 @@ def give(text: str) -> None:
 
 def strict_status(report: Report) -> int:
     """The exit status under ``--strict``."""
-    bad = report.decapsulated == 0 or report.skipped["malformed"] or report.truncated_tail
+    bad = report.decapsulated == 0 or (report.skipped + report.kept)["malformed"] or report.truncated
     return FOUND_SOMETHING if bad else 0
 
 
 def hints(report: Report, options: Options, ports: list[dict[str, int]], links: list[str]) -> Iterator[str]:
     """What a person should know beside the counts."""
-    if report.skipped["link_type"]:
+    reasons = report.skipped + report.kept
+    if reasons["link_type"]:
         unknown = ", ".join(name for name in links if name.startswith("unknown"))
-        yield f"warning: {report.skipped['link_type']:,} frames have a link type that vxtap does not read: {unknown}"
-    if report.skipped["fragment_lost"]:
+        yield f"warning: {reasons['link_type']:,} frames have a link type that vxtap does not read: {unknown}"
+    if reasons["fragment_lost"]:
         yield (
-            f"warning: {report.skipped['fragment_lost']:,} later fragments of UDP datagrams were not reassembled:"
+            f"warning: {reasons['fragment_lost']:,} later fragments of UDP datagrams were not reassembled:"
             " the inner frames of their first fragments are cut"
         )
-    matched = report.decapsulated + report.skipped["filtered"] + report.skipped["no_vni_flag"]
+    matched = report.decapsulated + reasons["filtered"] + reasons["no_vni_flag"]
     if matched or not report.frames:
         return
     asked = ", ".join(map(str, options.wanted["ports"]))
