@@ -84,18 +84,19 @@ vxt_status vxt_interface_add(vxt_interfaces *table, vxt_interface **it)
         if (table->capacity < VXT_MAX_INTERFACES)
             return VXT_MORE_INTERFACES;
         /* Full: interfaces of earlier sections are not needed for reading on. */
+        if (table->first == 0) {
+            table->forgotten++;
+            table->declared++;
+            return VXT_OK;
+        }
         table->count -= table->first;
         table->forgotten += table->first;
         memmove(table->items, table->items + table->first, table->count * sizeof *table->items);
         table->first = 0;
     }
-    if (table->count == table->capacity) {
-        table->forgotten++;
-    } else {
-        *it = &table->items[table->count++];
-        memset(*it, 0, sizeof **it);
-        (*it)->number = table->declared;
-    }
+    *it = &table->items[table->count++];
+    memset(*it, 0, sizeof **it);
+    (*it)->number = table->declared;
     table->declared++;
     return VXT_OK;
 }

@@ -110,6 +110,7 @@ static void plan(vxt_rewrite *w, vxt_interface *it, const vxt_packet *r, emissio
     e->packet = (vxt_write_packet){.ts = r->ts, .caplen = r->caplen, .wirelen = r->wirelen};
     e->packet.fine = vxt_interface_is_fine(it);
     e->preface_len = w->started ? 0 : put_file_header(w, e->preface);
+    e->packet.outgoing = r->status != VXT_OK && (r->flags & VXT_FLAG_OUTGOING);
     if (r->status == VXT_OK)
         use_tunnel(w, r, e);
     else
@@ -139,6 +140,8 @@ static vxt_status put_pcapng(vxt_rewrite *w, vxt_interface *it, vxt_slice data, 
 static bool is_kept(const vxt_rewrite *w, uint32_t interface, const vxt_packet *r)
 {
     if (!w->keep_others || r->status == VXT_FILTERED || r->status == VXT_NO_INTERFACE)
+        return false;
+    if (r->caplen > VXT_MAX_CAPLEN) /* what no reader takes back is not written */
         return false;
     return w->pass.reader.interfaces.items[interface].linktype < PCAPNG_LINKTYPES;
 }

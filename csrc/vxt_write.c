@@ -126,12 +126,14 @@ size_t vxt_write_tunnel_name(char *name, const vxt_tunnel_key *key)
 
 size_t vxt_write_packet_size(const vxt_write_packet *packet)
 {
-    size_t options = packet->comment_len ? 4 + packet->comment_len + pad(packet->comment_len) + 4 : 0;
-    return VXT_WRITE_PACKET_LEN + packet->caplen + pad(packet->caplen) + options + 4;
+    size_t options = packet->comment_len ? 4 + packet->comment_len + pad(packet->comment_len) : 0;
+    options += packet->outgoing ? 8 : 0;
+    return VXT_WRITE_PACKET_LEN + packet->caplen + pad(packet->caplen) + options + (options ? 4 : 0) + 4;
 }
 
 void vxt_write_packet_around(uint8_t *p, const vxt_write_packet *packet)
 {
+    static const uint8_t outbound[4] = {2, 0, 0, 0};
     int64_t ts = packet->ts < 0 ? 0 : packet->ts; /* ticks have no sign; VXT_NAT is negative too */
     uint64_t ticks = (uint64_t)(packet->fine ? ts : ts / 1000);
     size_t n = put32(p, 0, VXT_BLOCK_PACKET) + 4;
@@ -145,5 +147,7 @@ void vxt_write_packet_around(uint8_t *p, const vxt_write_packet *packet)
     n += pad(packet->caplen);
     if (packet->comment_len)
         n = put_option(p, n, VXT_OPTION_COMMENT, packet->comment, packet->comment_len);
-    end_block(p, n, packet->comment_len != 0);
+    if (packet->outgoing)
+        n = put_option(p, n, VXT_OPTION_PACKET_FLAGS, outbound, sizeof outbound);
+    end_block(p, n, packet->comment_len || packet->outgoing);
 }

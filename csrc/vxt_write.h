@@ -28,7 +28,8 @@ size_t vxt_write_tunnel_name(char *name, const vxt_tunnel_key *key);
 typedef struct vxt_write_packet {
     int64_t ts;
     uint32_t interface, caplen, wirelen;
-    bool fine; /* ticks are nanoseconds, else microseconds */
+    bool fine;     /* ticks are nanoseconds, else microseconds */
+    bool outgoing; /* with the direction flag */
     const char *comment;
     size_t comment_len;
 } vxt_write_packet;

@@ -22,6 +22,8 @@ Numbers = SupportsIndex | Iterable[SupportsIndex]
 def _numbers(value: Numbers, what: str, low: int, high: int) -> tuple[int, ...]:
     """One number or several, as a sorted tuple without repetition."""
     try:
+        if isinstance(value, bool | bytes | bytearray):
+            raise TypeError
         items: Iterable[SupportsIndex] = value if isinstance(value, Iterable) else (value,)
         numbers = sorted({operator.index(item) for item in items})
     except TypeError:

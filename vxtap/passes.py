@@ -79,9 +79,10 @@ class Pass:
         self.ended = True
         status, self.tail = self.books.end(self.window.left)
         if status != _OK:
-            offset = self.books.offset + self.window.left
-            found = "its compressed data ends early" if self.window.origin.is_cut else ""
-            self.error = fault(self.window.origin.name, status, offset, 0, found)
+            found = f"it has {self.window.left:,} bytes" if self.window.left else ""
+            if self.window.origin.is_cut:
+                found = "its compressed data ends early"
+            self.error = fault(self.window.origin.name, status, 0, 0, found)
         elif self._strict and (self.tail or self.window.origin.is_cut):
             offset = self.books.offset + self.window.left - self.tail
             what = f"a record, of which {self.tail:,} bytes are there" if self.tail else "its compressed data"

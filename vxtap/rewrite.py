@@ -76,7 +76,8 @@ class Decap(Pass):
                 progress(self.books.offset, total)
             if status == _MORE_INPUT:
                 self.more()
-        sink.write(self.books.end_output())
+        if self.error is None or self.books.frames:
+            sink.write(self.books.end_output())
 
     def _block(self, sink: Sink) -> int:
         """Rewrite what is in the window, until it wants more input."""
@@ -159,7 +160,8 @@ def run_decap(source: Source, dest: Target, options: Options, progress: Progress
     pcapng = output_format(dest, options) == "pcapng"
     job = Decap(source, options, pcapng=pcapng)
     try:
-        if is_same_file(job.window.origin.stat, dest):
+        same_object = dest is source and not isinstance(dest, str | os.PathLike)
+        if same_object or is_same_file(job.window.origin.stat, dest):
             raise OptionError(f"{job.window.origin.name}: is the input, and would be overwritten")
         with Sink(dest) as sink:
             job.run(sink, progress)

@@ -54,7 +54,9 @@ class Sink:
         if not isinstance(target, str | os.PathLike):
             if not hasattr(target, "write"):
                 raise OptionError(f"expected a path or a binary file object to write to, got {type(target).__name__}")
-            self.name = str(getattr(target, "name", type(target).__name__))
+            if isinstance(target, io.TextIOBase):
+                raise OptionError("expected a file object opened in binary mode to write to, got one for text")
+            self.name = printable(str(getattr(target, "name", type(target).__name__)))
             self._file = target
             self._close = False
         elif os.fspath(target) == "-":
@@ -70,26 +72,24 @@ class Sink:
             self.name = printable(self._target)
 
     def _open(self, path: str) -> io.FileIO:
-        try:
+        mode: int | None = None
+        with contextlib.suppress(FileNotFoundError):
             mode = os.stat(path).st_mode
-        except FileNotFoundError:
-            mode = stat.S_IFREG
-        if stat.S_ISDIR(mode):
+        if path.endswith(os.sep) or (mode is not None and stat.S_ISDIR(mode)):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        if not stat.S_ISREG(mode) or _DESCRIPTOR.fullmatch(path):
+        if (mode is not None and not stat.S_ISREG(mode)) or _DESCRIPTOR.fullmatch(path):
             return io.FileIO(path, "w")
         return self._open_beside(os.path.realpath(path), mode)  # a link stays one: its target is written
 
-    def _open_beside(self, path: str, mode: int) -> io.FileIO:
-        folder, base = os.path.split(path)
+    def _open_beside(self, path: str, mode: int | None) -> io.FileIO:
         self._path = path
         # Named by us before it exists: a signal may come between its making and the next line.
-        self._beside = os.path.join(folder, f".{base[:100]}.{secrets.token_hex(6)}.part")
+        self._beside = os.path.join(os.path.dirname(path), f".vxtap.{secrets.token_hex(8)}.part")
         try:
             handle = os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise type(error)(error.errno, error.strerror, self.name) from None
-        if stat.S_IMODE(mode):  # of the file whose place it takes
+        if mode is not None:  # of the file whose place it takes
             os.fchmod(handle, stat.S_IMODE(mode))
         return io.FileIO(handle, "w")
 
@@ -102,6 +102,8 @@ class Sink:
                 count = self._file.write(view)
                 if count is None:
                     raise BlockingIOError(f"{self.name}: cannot write now, and the file object does not wait")
+                if not 0 < count <= len(view):
+                    raise OSError(errno.EIO, f"write() said that it wrote {count} of {len(view)} bytes", self.name)
                 self.size += count
                 view = view[count:]
         except OSError as error:
@@ -115,7 +117,7 @@ class Sink:
         if self._close:
             self._file.close()
         else:
-            self._file.flush()
+            getattr(self._file, "flush", lambda: None)()
         if self._beside is not None and self._path is not None:
             os.replace(self._beside, self._path)
             self._beside = None
@@ -140,7 +142,7 @@ class Sink:
         if self._close and self._file is not None:
             self._file.close()
         if self._beside is not None:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 os.unlink(self._beside)
             self._beside = None
 

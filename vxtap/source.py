@@ -59,8 +59,9 @@ class _FileObject:
         data = self._read(len(buffer))
         if not isinstance(data, bytes | bytearray | memoryview):
             raise OptionError(f"expected a file object opened in binary mode, its read() gave {type(data).__name__}")
-        buffer[: len(data)] = data
-        return len(data)
+        view = memoryview(data).cast("B")
+        buffer[: len(view)] = view[: len(buffer)]
+        return len(view)
 
 
 class _Prefixed(io.RawIOBase):
@@ -200,7 +201,7 @@ class Origin:
         if not hasattr(file, "read"):
             raise OptionError(f"expected a path, a buffer or a binary file object, got {type(file).__name__}")
         name = getattr(file, "name", None)
-        self.name = name if isinstance(name, str) else type(file).__name__
+        self.name = printable(name) if isinstance(name, str) else type(file).__name__
         raw = getattr(file, "raw", file)
         self._reader = _FileObject(file)
         if not isinstance(raw, io.FileIO):
@@ -222,6 +223,10 @@ class Origin:
             view = memoryview(source)  # type: ignore[arg-type]
         except TypeError:
             return False
+        except (ValueError, BufferError) as error:
+            raise OptionError(f"the {type(source).__name__} does not give its bytes: {error}") from None
+        if "O" in view.format:
+            raise OptionError("the buffer holds Python objects, not the bytes of a capture")
         if not view.c_contiguous:
             raise OptionError("the buffer's bytes do not lie together: pass a contiguous one")
         self.name = f"{type(source).__name__} of {view.nbytes:,} bytes"
@@ -233,9 +238,16 @@ class Origin:
         """Read what is there now: how many bytes, 0 at the end."""
         if self._reader is None:
             raise ValueError(f"{self.name}: is closed")
-        count = self._reader.readinto(buffer)
+        try:
+            count = self._reader.readinto(buffer)
+        except OSError as error:
+            if error.filename is None and error.errno is not None:
+                error.filename = self.name
+            raise
         if count is None:
             raise BlockingIOError(f"{self.name}: nothing to read yet, and the file object does not wait for it")
+        if not 0 <= count <= len(buffer):
+            raise OSError(errno.EIO, f"readinto() said that it read {count} bytes into {len(buffer)}", self.name)
         return count
 
     def unpack(self, start: bytes) -> bool:

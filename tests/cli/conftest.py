@@ -84,9 +84,11 @@ NO_MAGIC = "not a capture: it starts with no pcap or pcapng magic"
 CONTRADICTION = "a pcapng block whose lengths contradict each other"
 FAULTS = [
     Fault("empty", b"", "EMPTY", "the file is empty (the collector may have failed to start)", 0),
-    Fault("23 bytes of a header", capture()[:23], "CUT_HEADER", "the file ends within its own header", 23),
-    Fault("3 bytes", capture()[:3], "CUT_HEADER", "the file ends within its own header", 3),
-    Fault("cut section", bytes(Pcapng())[:20], "CUT_HEADER", "the file ends within its own header", 20),
+    Fault(
+        "23 bytes of a header", capture()[:23], "CUT_HEADER", "the file ends within its own header: it has 23 bytes", 0
+    ),
+    Fault("3 bytes", capture()[:3], "CUT_HEADER", "the file ends within its own header: it has 3 bytes", 0),
+    Fault("cut section", bytes(Pcapng())[:20], "CUT_HEADER", "the file ends within its own header: it has 20 bytes", 0),
     Fault("23 zeros", bytes(23), "NOT_CAPTURE", f"{NO_MAGIC}: it starts with 00 00 00 00 00 00 00 00", 0),
     Fault(
         "text",

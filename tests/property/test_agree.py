@@ -262,6 +262,20 @@ def large_capture() -> bytes:
     return build.pcap(records)
 
 
+def test_more_interfaces_than_are_remembered() -> None:
+    """65,536 are; those of an earlier section make room, and numbers go on counting over both."""
+    file = Pcapng()
+    for order, linktype, frame in (("<", build.RAW, FRAME[14:]), (">", build.ETHERNET, FRAME)):
+        if order == ">":
+            file.shb(">")
+        file.junk(bytes(Pcapng(file.order, bare=True).idb(linktype)) * 40_000)
+        for number in (0, 1, 25_535, 25_536, 39_999, 40_000):
+            file.epb(frame, number, number)
+    data = bytes(file)
+    compare.assert_same(data)
+    compare.assert_same(data, Trickle(data, [100_000]))
+
+
 @pytest.mark.parametrize("sizes", [[1 << 30], [4096], [100_000, 1, 3]], ids=["blocks", "pages", "uneven"])
 def test_large_frames(sizes: list[int]) -> None:
     data = large_capture()

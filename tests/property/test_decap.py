@@ -167,6 +167,13 @@ def test_many_blocks(how: dict[str, Any], tmp_path: Path) -> None:
     assert same(Done((tmp_path / "out").read_bytes(), report, None), done)
 
 
+@pytest.mark.parametrize("how", [{"format": "pcap"}, {"format": "pcapng"}], ids=["pcap", "pcapng"])
+def test_padding_is_room(how: dict[str, Any]) -> None:
+    """Bytes behind the inner frame let headers that are longer than what was consumed be written over it in place."""
+    for size in range(0, 300, 3):
+        assert_all_ways(build.pcap([(0, FRAME + b"\xee" * size), (1000, FRAME)]), **how)
+
+
 def test_a_fault_keeps_what_came_before(tmp_path: Path) -> None:
     """Damage, or a later section of an unknown version: the target holds the frames before, and the error tells."""
     good = Pcapng().idb().epb(FRAME, 1)

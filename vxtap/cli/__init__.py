@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from vxtap.cli.parser import build_parser
 from vxtap.cli.text import say
 from vxtap.errors import OptionError, VxtapError
+from vxtap.source import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         say(f"vxtap: {error}")
         return UNREADABLE
     except OSError as error:
-        where = f"{error.filename}: " if error.filename is not None else ""
+        where = f"{printable(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
         say(f"vxtap: {where}{error.strerror or error}")
         return UNREADABLE
     return status

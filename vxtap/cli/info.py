@@ -87,7 +87,7 @@ def _text(found: Info) -> str:
         console.print(_table(tunnels, head, {"VNI", "frames", "inner bytes"}))
     if found.other_tunnels:
         console.print(f"{found.other_tunnels:,} frames came through further tunnels")
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+    return "\n".join(line.rstrip() for line in out.getvalue().replace("─", "-").splitlines())
 
 
 def run(args: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,20 @@ FOUND_SOMETHING = 1
 def say(line: str) -> None:
     """Talk to people: on standard error, or nowhere where that is closed (`print` would take standard output)."""
     if sys.stderr is not None:
-        print(line, file=sys.stderr)
+        with contextlib.suppress(OSError):  # a full disk behind it: the job itself is done
+            print(line, file=sys.stderr, flush=True)
 
 
 def give(text: str) -> None:
     """Give data: on standard output, where there is one."""
-    if sys.stdout is not None:
-        print(text)
+    if sys.stdout is None:
+        return
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except OSError as error:
+        error.filename = error.filename or "standard output"
+        raise
 
 
 def strict_status(report: Report) -> int:
