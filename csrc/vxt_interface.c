@@ -1,7 +1,8 @@
 #include "vxt_interface.h"
 
 static const uint64_t SECOND = 1000000000;
-static const int64_t LAST_SECOND = INT64_MAX / 1000000000; /* 64 bits of nanoseconds are 292 years either way */
+/* 64 bits of nanoseconds are 292 years either way. */
+static const uint64_t LAST_SECOND = INT64_MAX / 1000000000, LAST_NS = INT64_MAX % 1000000000;
 
 static uint64_t power_of_ten(unsigned n)
 {
@@ -47,10 +48,29 @@ static void binary_time(uint64_t ticks, unsigned n, uint64_t *seconds, uint64_t 
         *ns = n - 32 < 64 ? high >> (n - 32) : 0;
 }
 
+/* seconds + offset in nanoseconds, to the last one that 64 bits hold. */
+static int64_t add_offset(uint64_t seconds, uint64_t ns, int64_t offset)
+{
+    uint64_t size = offset < 0 ? 0 - (uint64_t)offset : (uint64_t)offset;
+
+    if (offset >= 0 || seconds >= size) {
+        if (offset >= 0 && size > UINT64_MAX - seconds)
+            return VXT_NAT;
+        seconds = offset >= 0 ? seconds + size : seconds - size;
+        if (seconds > LAST_SECOND || (seconds == LAST_SECOND && ns > LAST_NS))
+            return VXT_NAT;
+        return (int64_t)(seconds * SECOND + ns);
+    }
+    size -= seconds + 1; /* whole seconds before 1970, and in the one that is left 1 to 10^9 nanoseconds */
+    ns = SECOND - ns;
+    if (size > LAST_SECOND || (size == LAST_SECOND && ns > LAST_NS))
+        return VXT_NAT;
+    return -(int64_t)(size * SECOND + ns);
+}
+
 int64_t vxt_interface_time(const vxt_interface *it, uint64_t ticks)
 {
     uint64_t seconds, ns;
-    int64_t whole;
 
     if (ticks < it->quick)
         return (int64_t)(ticks * it->factor);
@@ -69,12 +89,7 @@ int64_t vxt_interface_time(const vxt_interface *it, uint64_t ticks)
     default:
         binary_time(ticks, (unsigned)it->factor, &seconds, &ns);
     }
-    if (seconds > INT64_MAX / 2 || it->ts_offset > INT64_MAX / 2 || it->ts_offset < INT64_MIN / 2)
-        return VXT_NAT;
-    whole = (int64_t)seconds + it->ts_offset;
-    if (whole > LAST_SECOND || whole < -LAST_SECOND || (whole > 0 && (int64_t)ns > INT64_MAX - whole * (int64_t)SECOND))
-        return VXT_NAT;
-    return whole * (int64_t)SECOND + (int64_t)ns;
+    return add_offset(seconds, ns, it->ts_offset);
 }
 
 vxt_status vxt_interface_add(vxt_interfaces *table, vxt_interface **it)

@@ -40,9 +40,9 @@ static VXT_HOT vxt_status parse_ipv4(vxt_span *span, vxt_ip *ip)
     ip->dst = h + 16;
     if (total_len != 0 && total_len < header_len)
         return VXT_MALFORMED;
-    apply_length(span, total_len, total_len - IPV4_LEN, ip);
     if (header_len > IPV4_LEN && !vxt_span_take(span, header_len - IPV4_LEN))
-        return vxt_span_why(*span, header_len - IPV4_LEN);
+        return vxt_span_why(*span, header_len - IPV4_LEN); /* by the lengths outside: its own counts from here on */
+    apply_length(span, total_len, total_len - header_len, ip);
     return VXT_OK;
 }
 

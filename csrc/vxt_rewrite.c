@@ -104,13 +104,16 @@ static void use_input(vxt_interface *it, emission *e)
     announce(e, it->linktype, name, it->name_len ? 5u + it->name_len : 4u);
 }
 
+/* Cooked headers say the direction themselves. */
+static bool is_cooked(const vxt_interface *it) { return it->link == VXT_LINK_SLL || it->link == VXT_LINK_SLL2; }
+
 static void plan(vxt_rewrite *w, vxt_interface *it, const vxt_packet *r, emission *e)
 {
     e->slot = NULL;
     e->packet = (vxt_write_packet){.ts = r->ts, .caplen = r->caplen, .wirelen = r->wirelen};
     e->packet.fine = vxt_interface_is_fine(it);
     e->preface_len = w->started ? 0 : put_file_header(w, e->preface);
-    e->packet.outgoing = r->status != VXT_OK && (r->flags & VXT_FLAG_OUTGOING);
+    e->packet.outgoing = r->status != VXT_OK && (r->flags & VXT_FLAG_OUTGOING) && !is_cooked(it);
     if (r->status == VXT_OK)
         use_tunnel(w, r, e);
     else
