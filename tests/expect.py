@@ -15,6 +15,7 @@ from written import Interface, Packet, Written
 Row = dict[str, Any]
 YEAR_2106 = 2**32 * 10**9  # where the unsigned seconds of a classic capture end
 MAX_TUNNELS = 4096
+COOKED = (113, 276)  # their headers say the direction themselves
 NEVER_KEPT = ("filtered", "no_interface")
 
 
@@ -111,7 +112,8 @@ class Writer:
         return self.number(("other", fine), Interface("other", 1, tick)), name
 
     def add(self, row: Row, frame: oracle_files.Frame) -> None:
-        """Write a frame, decapsulated or as it was."""
+        """Write a frame, decapsulated or as it was; only then it still is one that the collector sent."""
+        outgoing = False
         from_interface = self.sources[frame.interface] if frame.outcome != "no_interface" else None
         if row["status"] == "decapsulated":
             assert from_interface is not None
@@ -122,11 +124,12 @@ class Writer:
             name = f"kept {from_interface.name}".rstrip()
             like = Interface(name, from_interface.linktype, 1 if from_interface.fine else 1000)
             number, comment = self.number(("kept", frame.interface), like), ""
+            outgoing = "OUTGOING" in row["flags"] and like.linktype not in COOKED
         else:
             return
         data = self.data[row["offset"] : row["offset"] + row["caplen"]]
         ns = self.time(row["ts"], self.interfaces[number].tick)
-        self.packets.append(Packet(number, ns, data, row["wirelen"], comment))
+        self.packets.append(Packet(number, ns, data, row["wirelen"], comment, outgoing))
 
     def time(self, ts: int | None, tick: int) -> int:
         """A time as the output can hold it: 0 where it cannot, rounded down to its ticks."""

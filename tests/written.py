@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+OUTBOUND = struct.pack("<I", 2)  # the only epb_flags that are written
 PCAP_TICKS = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}
 SECTION = bytes.fromhex("0a0d0d0a") + struct.pack("<I", 44) + bytes.fromhex("4d3c2b1a 0100 0000 ffffffffffffffff")
 
@@ -28,6 +29,7 @@ class Packet(NamedTuple):
     data: bytes
     wirelen: int
     comment: str = ""
+    outgoing: bool = False
 
 
 class Written(NamedTuple):
@@ -125,6 +127,7 @@ def parse_packet(body: bytes, interfaces: list[Interface]) -> Packet:
     assert len(body) >= 20 + padded
     assert not any(body[20 + caplen : 20 + padded])
     options = parse_options(body[20 + padded :]) if len(body) > 20 + padded else {}
-    assert options.keys() <= {1}
+    assert options.keys() <= {1, 2}
+    assert options.get(2, b"\2\0\0\0") == b"\2\0\0\0"  # outbound, or nothing is said
     ns = (high << 32 | low) * interfaces[number].tick
-    return Packet(number, ns, body[20 : 20 + caplen], wirelen, options.get(1, b"").decode())
+    return Packet(number, ns, body[20 : 20 + caplen], wirelen, options.get(1, b"").decode(), 2 in options)
