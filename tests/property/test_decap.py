@@ -16,7 +16,6 @@ import build
 import compare
 import expect
 import oracle
-import oracle
 import strategies
 import vxtap
 import written
