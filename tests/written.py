@@ -128,6 +128,6 @@ def parse_packet(body: bytes, interfaces: list[Interface]) -> Packet:
     assert not any(body[20 + caplen : 20 + padded])
     options = parse_options(body[20 + padded :]) if len(body) > 20 + padded else {}
     assert options.keys() <= {1, 2}
-    assert options.get(2, b"\2\0\0\0") == b"\2\0\0\0"  # outbound, or nothing is said
+    assert options.get(2, OUTBOUND) == OUTBOUND
     ns = (high << 32 | low) * interfaces[number].tick
     return Packet(number, ns, body[20 : 20 + caplen], wirelen, options.get(1, b"").decode(), 2 in options)

@@ -76,7 +76,7 @@ class Capture:
 
     def _batch(self, size: int, one_window: bool) -> list[Packets]:
         """The next batch in a list, or an empty list at the end."""
-        rows = np.empty(size, self.dtype)
+        rows = np.zeros(size, self.dtype)  # pages that no row lands on cost nothing, and padding is always zero
         count, _ = self._pass.fill(memoryview(rows.view(np.uint8)), 0, one_window=one_window)
         return [rows[:count]] if count else []
 

@@ -134,7 +134,7 @@ class _Gunzip:
         return data
 
     def _end(self) -> int:
-        self.cut = not (self._whole and self._offset)
+        self.cut = not self._whole
         return 0
 
 
