@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -45,6 +44,8 @@ def _columns(value: Iterable[str] | None) -> tuple[str, ...] | None:
         raise OptionError("columns: none were asked for")
     for name in columns:
         if name not in COLUMNS:
+            import difflib  # only for the hint: the command starts without it
+
             close = difflib.get_close_matches(str(name), COLUMNS, 1)
             hint = f": did you mean {close[0]!r}?" if close else f": there are {', '.join(COLUMNS)}"
             raise OptionError(f"columns: there is no {name!r}{hint}")

@@ -7,7 +7,6 @@ import errno
 import io
 import os
 import re
-import secrets
 import stat
 import sys
 from typing import TYPE_CHECKING, BinaryIO
@@ -84,7 +83,7 @@ class Sink:
     def _open_beside(self, path: str, mode: int | None) -> io.FileIO:
         self._path = path
         # Named by us before it exists: a signal may come between its making and the next line.
-        self._beside = os.path.join(os.path.dirname(path), f".vxtap.{secrets.token_hex(8)}.part")
+        self._beside = os.path.join(os.path.dirname(path), f".vxtap.{os.urandom(8).hex()}.part")
         try:
             handle = os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         except OSError as error:
