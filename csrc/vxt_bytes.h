@@ -42,24 +42,15 @@ static inline void vxt_put_le32(uint8_t *p, uint32_t v)
     vxt_put_le16(p + 2, (uint16_t)(v >> 16));
 }
 
-static inline void vxt_put_be64(uint8_t *p, uint64_t v)
-{
-    p[0] = (uint8_t)(v >> 56);
-    p[1] = (uint8_t)(v >> 48);
-    p[2] = (uint8_t)(v >> 40);
-    p[3] = (uint8_t)(v >> 32);
-    p[4] = (uint8_t)(v >> 24);
-    p[5] = (uint8_t)(v >> 16);
-    p[6] = (uint8_t)(v >> 8);
-    p[7] = (uint8_t)v;
-}
-
-/* IPv4 as an IPv6 address: ::ffff:a.b.c.d, RFC 4291 2.5.5.2. In two stores, which the next load of eight bytes can use.
- */
+/* IPv4 as an IPv6 address: ::ffff:a.b.c.d, RFC 4291 2.5.5.2. What reads it back at once does so in parts of 8, 4 and 4
+ * bytes, as they are written here: a processor hands on no wider load. */
 static inline void vxt_put_mapped(uint8_t *p, const uint8_t *ipv4)
 {
+    static const uint8_t prefix[4] = {0, 0, 0xff, 0xff};
+
     memset(p, 0, 8);
-    vxt_put_be64(p + 8, UINT64_C(0xffff) << 32 | vxt_be32(ipv4));
+    memcpy(p + 8, prefix, 4);
+    memcpy(p + 12, ipv4, 4);
 }
 
 #endif

@@ -173,19 +173,19 @@ static VXT_HOT bool parse_ip(vxt_packet *r, vxt_span *span, vxt_ip *ip)
 
 /* One end of a conversation. The shifts keep sums of two ends from cancelling: (A:1, B:2) is not (A:2, B:1), and
  * neighbouring addresses and ports, which real networks are full of, do not meet. */
-static VXT_HOT uint64_t hash_end(const uint8_t *address, uint32_t port)
+static VXT_HOT uint64_t hash_end(const vxt_ip *ip, const uint8_t *address, uint32_t port)
 {
-    uint64_t x = vxt_be64(address) * 0x9e3779b97f4a7c15u + vxt_be64(address + 8) * 0xbf58476d1ce4e5b9u +
+    uint64_t x = vxt_ip_high(ip, address) * 0x9e3779b97f4a7c15u + vxt_ip_low(ip, address) * 0xbf58476d1ce4e5b9u +
                  (port + 1u) * 0x94d049bb133111ebu;
     x = (x ^ x >> 32) * 0xff51afd7ed558ccdu;
     return x ^ x >> 29;
 }
 
 /* The sum makes it the same for both directions. docs/record.md defines it: it must not change. */
-static VXT_HOT uint64_t flow_of(const vxt_packet *r)
+static VXT_HOT uint64_t flow_of(const vxt_packet *r, const vxt_ip *ip)
 {
     bool ports = r->proto == VXT_IP_TCP || r->proto == VXT_IP_UDP || r->proto == VXT_IP_SCTP;
-    uint64_t x = hash_end(r->src, ports ? r->sport : 0) + hash_end(r->dst, ports ? r->dport : 0) + r->proto;
+    uint64_t x = hash_end(ip, ip->src, ports ? r->sport : 0) + hash_end(ip, ip->dst, ports ? r->dport : 0) + r->proto;
 
     x = (x ^ x >> 29) * 0xc4ceb9fe1a85ec53u;
     x ^= x >> 32;
@@ -208,5 +208,5 @@ VXT_HOT void vxt_inner_parse(vxt_span frame, vxt_level level, vxt_packet *r)
             parse_l4(r, frame, frame.at - start);
     }
     if (level >= VXT_LEVEL_FLOW && ip.src)
-        r->flow = flow_of(r);
+        r->flow = flow_of(r, &ip);
 }

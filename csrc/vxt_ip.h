@@ -2,6 +2,7 @@
 #ifndef VXT_IP_H
 #define VXT_IP_H
 
+#include "vxt_bytes.h"
 #include "vxt_slice.h"
 
 enum { VXT_IP_ICMP = 1, VXT_IP_TCP = 6, VXT_IP_UDP = 17, VXT_IP_ICMPV6 = 58, VXT_IP_SCTP = 132 };
@@ -20,6 +21,17 @@ typedef struct vxt_ip {
 /* Pass the IP header that `ethertype` names. VXT_OK and `span` holds the payload, clipped and counted by the header's
  * length; else NOT_IP, TRUNCATED_OUTER or MALFORMED, and `ip` holds what was reached. */
 vxt_status vxt_ip_parse(uint16_t ethertype, vxt_span *span, vxt_ip *ip);
+
+/* An address as two big-endian numbers, IPv4 as if it were mapped: from the packet, which is there already. */
+static inline uint64_t vxt_ip_high(const vxt_ip *ip, const uint8_t *address)
+{
+    return ip->version == 6 ? vxt_be64(address) : 0;
+}
+
+static inline uint64_t vxt_ip_low(const vxt_ip *ip, const uint8_t *address)
+{
+    return ip->version == 6 ? vxt_be64(address + 8) : UINT64_C(0xffff) << 32 | vxt_be32(address);
+}
 
 /* Write an address of `ip` into a column: IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2). */
 void vxt_ip_address(uint8_t *column, const vxt_ip *ip, const uint8_t *address);

@@ -16,7 +16,9 @@ typedef struct vxt_options {
 
 static inline bool vxt_wants_port(const vxt_options *o, uint16_t port)
 {
-    for (uint32_t i = 0; i < o->port_count; i++)
+    if (o->ports[0] == port)
+        return true;
+    for (uint32_t i = 1; i < o->port_count; i++)
         if (o->ports[i] == port)
             return true;
     return false;

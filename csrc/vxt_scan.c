@@ -16,9 +16,10 @@ static VXT_HOT void copy_column(uint8_t *to, const uint8_t *from, size_t size)
     case 8:
         memcpy(to, from, 8);
         break;
-    case VXT_IPLEN: /* in halves, as the address was written: the processor can hand them on */
+    case VXT_IPLEN: /* in the parts that vxt_put_mapped wrote */
         memcpy(to, from, 8);
-        memcpy(to + 8, from + 8, 8);
+        memcpy(to + 8, from + 8, 4);
+        memcpy(to + 12, from + 12, 4);
         break;
     default:
         memcpy(to, from, size);

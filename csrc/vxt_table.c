@@ -22,7 +22,7 @@ static uint32_t slot_of(const vxt_tunnels *table, const vxt_packet *r, bool fine
 
 static bool is_address(const uint8_t *a, const uint8_t *b)
 {
-    return vxt_le64(a + 8) == vxt_le64(b + 8) && vxt_le64(a) == vxt_le64(b);
+    return vxt_le32(a + 12) == vxt_le32(b + 12) && vxt_le32(a + 8) == vxt_le32(b + 8) && vxt_le64(a) == vxt_le64(b);
 }
 
 /* Compared field by field: nearly every frame comes through the tunnel of the one before, and building a key costs
