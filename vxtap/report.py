@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vxtap.tables import OUTCOMES
@@ -21,6 +20,8 @@ def iso_time(ns: int | None) -> str | None:
     """ISO 8601 UTC with nanoseconds, of nanoseconds since 1970; None stays None."""
     if ns is None:
         return None
+    from datetime import UTC, datetime  # only here: most runs of the command print no time
+
     seconds, fraction = divmod(ns, _SECOND)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from vxtap.cli.progress import Bar
@@ -24,6 +23,8 @@ def run(args: argparse.Namespace) -> int:
     tunnels, other = tunnel_rows(done.books)
     ports = likely_ports(done.books)
     if args.json:
+        import json  # only here, as everything that not every run needs
+
         found = {**report.to_dict(), "tunnels": tunnels, "other_tunnels": other, "looks_like_vxlan": ports}
         (say if args.output == "-" else give)(json.dumps(found, indent=2))
     elif not args.quiet:
