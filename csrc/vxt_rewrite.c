@@ -25,14 +25,11 @@ static size_t put_file_header(vxt_rewrite *w, uint8_t *p)
     return vxt_write_pcap_header(p, w->nano, LINKTYPE_ETHERNET);
 }
 
-static vxt_status start_pcap(vxt_rewrite *w, vxt_room *out)
+static bool put_pcap_header(vxt_rewrite *w, vxt_room *out)
 {
     uint8_t *p = vxt_claim(out, VXT_PCAP_HEADER_LEN);
 
-    if (!p)
-        return VXT_MORE_OUTPUT;
-    put_file_header(w, p);
-    return VXT_OK;
+    return p && put_file_header(w, p);
 }
 
 /* The data moves first, here and below: it may lie where its own header will be. */
@@ -41,7 +38,7 @@ static VXT_HOT vxt_status put_pcap(vxt_rewrite *w, vxt_slice data, const vxt_pac
     vxt_room room = *out;
     uint8_t *p;
 
-    if (!w->started && start_pcap(w, &room) != VXT_OK)
+    if (!w->started && !put_pcap_header(w, &room))
         return VXT_MORE_OUTPUT;
     if (!(p = vxt_claim(&room, VXT_PCAP_RECORD_LEN + (size_t)r->caplen)))
         return VXT_MORE_OUTPUT;
@@ -76,15 +73,16 @@ static void announce(emission *e, uint32_t linktype, const char *name, size_t na
 static void use_tunnel(vxt_rewrite *w, const vxt_packet *r, emission *e)
 {
     vxt_tunnel_row *row = vxt_tunnels_find(&w->pass.census->tunnels, r, e->packet.fine);
-    vxt_tunnel_key key = vxt_tunnel_key_of(r, e->packet.fine);
+    vxt_tunnel_key key;
     char name[VXT_WRITE_NAME_LEN];
 
     if (row) {
         e->slot = &row->output;
         if (*e->slot == 0)
-            announce(e, LINKTYPE_ETHERNET, name, vxt_write_tunnel_name(name, &key));
+            announce(e, LINKTYPE_ETHERNET, name, vxt_write_tunnel_name(name, &row->key));
         return;
     }
+    key = vxt_tunnel_key_of(r, e->packet.fine);
     e->slot = &w->other[e->packet.fine];
     if (*e->slot == 0)
         announce(e, LINKTYPE_ETHERNET, "other", 5);

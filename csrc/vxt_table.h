@@ -16,7 +16,6 @@ typedef struct vxt_tunnel_row {
     vxt_tunnel_key key;
     uint64_t frames, bytes; /* inner frames, and their bytes on the wire */
     uint32_t output;        /* 1 + number of its interface in an output, 0 where it has none */
-    uint32_t reserved;
 } vxt_tunnel_row;
 
 enum { VXT_TUNNEL_SLOTS = 2 * VXT_MAX_TUNNELS, VXT_TUNNEL_RECENT = 16 };

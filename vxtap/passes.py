@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from vxtap.options import Options
     from vxtap.source import Source
 
-_MORE_INPUT, _MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
+#: What the core wants next, as the plain integers that it gives.
+MORE_INPUT, MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
 _OK, _NOT_CAPTURE = Status.OK.value, Status.NOT_CAPTURE.value
 #: Seed of the core's hash tables: nobody outside can aim at a slot.
 SEED = int.from_bytes(os.urandom(8), "little")
@@ -92,7 +93,7 @@ class Pass:
     def moved(self, status: int, used: int) -> None:
         """The core has consumed bytes, and says what it wants; a fault ends the pass."""
         self.window.start += used
-        if status in (_MORE_INPUT, _MORE_OUTPUT):
+        if status in (MORE_INPUT, MORE_OUTPUT):
             return
         self.ended = True
         found = describe_bytes(self.window.first_bytes()) if status == _NOT_CAPTURE else ""
@@ -175,8 +176,8 @@ class RowPass(Pass):
             status, used, made = self.books.scan(window.buffer, window.start, window.end, rows, row)
             self.moved(status, used)
             row += made
-            if status == _MORE_OUTPUT:
+            if status == MORE_OUTPUT:
                 return row, True
-            if status == _MORE_INPUT and ((one_window and row > begin) or not self.more()):
+            if status == MORE_INPUT and ((one_window and row > begin) or not self.more()):
                 break
         return row, False

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from vxtap import _core
 from vxtap.enums import Status
 from vxtap.errors import OptionError, VxtapError
 from vxtap.options import DEFAULT_PORTS, Options
-from vxtap.passes import SEED, Pass
+from vxtap.passes import MORE_INPUT, MORE_OUTPUT, SEED, Pass
 from vxtap.sink import Sink, is_same_file
 from vxtap.source import BLOCK
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     #: Told after every block: bytes read, bytes in all (None where nobody knows).
     Progress = Callable[[int, int | None], None]
 
-_MORE_INPUT, _MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
 _COMPRESSED = {".gz", ".zst", ".lz4", ".xz", ".bz2"}
 _SUFFIXES: dict[str, Literal["pcap", "pcapng"]] = {".pcapng": "pcapng", ".ntar": "pcapng"}
 
@@ -48,6 +47,14 @@ def output_format(target: Target, options: Options) -> Literal["pcap", "pcapng"]
             )
         return "pcapng"
     return chosen
+
+
+class Finished(NamedTuple):
+    """A job that is done: its report, the core's books for those who want to know more, the name of its output."""
+
+    report: Report
+    books: _core.Rewriter
+    output: str
 
 
 class Decap(Pass):
@@ -74,10 +81,17 @@ class Decap(Pass):
             status = self._block(sink)
             if progress is not None:
                 progress(self.books.offset, total)
-            if status == _MORE_INPUT:
+            if status == MORE_INPUT:
                 self.more()
         if self.error is None or self.books.frames:
             sink.write(self.books.end_output())
+
+    def report(self) -> Report:
+        """The books so far, with what only a writer knows; `bytes_out` is the sink's to tell."""
+        report = super().report()
+        report.times_rounded = self.books.times_rounded
+        report.times_lost = self.books.times_lost
+        return report
 
     def _block(self, sink: Sink) -> int:
         """Rewrite what is in the window, until it wants more input."""
@@ -88,7 +102,7 @@ class Decap(Pass):
             status, used, made = self.books.rewrite(window.buffer, window.start, window.end, target)
             self.moved(status, used)
             sink.write(memoryview(window.buffer if target is None else target)[:made])
-            if status != _MORE_OUTPUT:
+            if status != MORE_OUTPUT:
                 return status
             # The consumed bytes are room now; a frame that does not fit even so goes to the second buffer, which grows
             # until it does: frames have a limit.
@@ -152,10 +166,10 @@ def decap(
     >>> print(report)
     """
     options = Options(ports=ports, vni=vni, keep_others=keep_others, format=format, strict=strict)
-    return run_decap(source, dest, options, progress).report()
+    return run_decap(source, dest, options, progress).report
 
 
-def run_decap(source: Source, dest: Target, options: Options, progress: Progress | None = None) -> FinishedDecap:
+def run_decap(source: Source, dest: Target, options: Options, progress: Progress | None = None) -> Finished:
     """Do what `decap` says, and give back all the books, for those who want to know more than the report."""
     pcapng = output_format(dest, options) == "pcapng"
     job = Decap(source, options, pcapng=pcapng)
@@ -165,7 +179,8 @@ def run_decap(source: Source, dest: Target, options: Options, progress: Progress
             raise OptionError(f"{job.window.origin.name}: is the input, and would be overwritten")
         with Sink(dest) as sink:
             job.run(sink, progress)
-            finished = FinishedDecap(job, sink)
+            report = job.report()
+            report.bytes_out = sink.size
             if job.error is None:
                 sink.commit()
             elif isinstance(job.error, VxtapError) and job.books.frames:
@@ -178,20 +193,4 @@ def run_decap(source: Source, dest: Target, options: Options, progress: Progress
         job.close()
     if job.error is not None:
         raise job.error
-    return finished
-
-
-class FinishedDecap:
-    """A decap job that is done: its books."""
-
-    def __init__(self, job: Decap, sink: Sink) -> None:
-        self.books = job.books
-        self.output = sink.name
-        self._report = job.report()
-        self._report.bytes_out = sink.size
-        self._report.times_rounded = job.books.times_rounded
-        self._report.times_lost = job.books.times_lost
-
-    def report(self) -> Report:
-        """Every frame accounted for."""
-        return self._report
+    return Finished(report, job.books, sink.name)

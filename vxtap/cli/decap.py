@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
     options = Options(ports=args.ports, vni=args.vni, keep_others=args.keep_others, format=args.format)
     with Bar("decap", quiet=args.quiet) as bar:
         done = run_decap(args.input, args.output, options, bar.advance)
-    report = done.report()
+    report = done.report
     tunnels, other = tunnel_rows(done.books)
     ports = likely_ports(done.books)
     if args.json:
