@@ -22,8 +22,12 @@ static vxt_status open_capture(vxt_reader *reader, vxt_slice *in)
 
 static VXT_HOT vxt_status next_of_pcap(vxt_reader *reader, vxt_slice in, vxt_frame *frame)
 {
+    const vxt_interface *it = &reader->interfaces.items[0];
+
     frame->interface = frame->interface_number = 0;
-    frame->link = (vxt_link_kind)reader->interfaces.items[0].link;
+    frame->several = false;
+    frame->fine = vxt_interface_is_fine(it);
+    frame->link = (vxt_link_kind)it->link;
     return vxt_pcap_next(&reader->pcap, in, frame);
 }
 

@@ -54,6 +54,7 @@ class Pass:
         self.error: VxtapError | OSError | None = None
         self.ended = False
         self.tail = 0
+        self._draining = False
         self._strict = strict
         self._lock = threading.Lock()
         self.window = Window(source)
@@ -65,19 +66,30 @@ class Pass:
                 self.more()
 
     def more(self) -> bool:
-        """Bring in more bytes; at the end, and at an error, close the books and return False."""
+        """Bring in more bytes, or, once at their end or at an error, have the core give what still waits in it.
+
+        Returns False where there is nothing more of either kind.
+        """
+        if self._draining:
+            self.ended = True
+            return False
         try:
             if self.window.more():
                 return True
         except (OSError, VxtapError) as error:
-            self.ended = True
-            self.error = error
-            return False
+            self._drain(error)
+            return True
         self._end()
-        return False
+        self._drain(self.error)
+        return True
+
+    def _drain(self, error: VxtapError | OSError | None) -> None:
+        """Nothing more comes in; fragments may be waiting for others."""
+        self.error = error
+        self._draining = True
+        self.books.drain()
 
     def _end(self) -> None:
-        self.ended = True
         status, self.tail = self.books.end(self.window.left)
         if status != _OK:
             found = f"it has {self.window.left:,} bytes" if self.window.left else ""
@@ -91,13 +103,12 @@ class Pass:
             self.error = TruncatedError(f"{where}: the file ends within {what}", Status.CUT_HEADER.value, offset)
 
     def moved(self, status: int, used: int) -> None:
-        """The core has consumed bytes, and says what it wants; a fault ends the pass."""
+        """The core has consumed bytes, and says what it wants; a fault ends the input."""
         self.window.start += used
         if status in (MORE_INPUT, MORE_OUTPUT):
             return
-        self.ended = True
         found = describe_bytes(self.window.first_bytes()) if status == _NOT_CAPTURE else ""
-        self.error = fault(self.window.origin.name, status, self.books.fault_offset, self.books.frames, found)
+        self._drain(fault(self.window.origin.name, status, self.books.fault_offset, self.books.frames, found))
 
     def report(self) -> Report:
         """The books so far."""
@@ -136,7 +147,7 @@ class RowPass(Pass):
         census: bool = False,
     ) -> None:
         scanner = _core.Scanner(
-            **options.wanted,
+            options.wanted,
             source=number,
             level=level,
             skipped_rows=options.frames == "all",
@@ -147,7 +158,9 @@ class RowPass(Pass):
         )
         super().__init__(source, scanner, strict=options.strict)
 
-    def fill(self, rows: Buffer, row: int, *, one_window: bool = False) -> tuple[int, bool]:
+    def fill(
+        self, rows: Buffer, row: int, *, one_window: bool = False, pieces: Buffer | None = None
+    ) -> tuple[int, bool]:
         """Fill a buffer of rows from row `row` on.
 
         Parameters
@@ -158,22 +171,26 @@ class RowPass(Pass):
             The first row to write.
         one_window : bool
             Stop, once there is a row, where more bytes would have to be read: the window still holds the rows' frames.
+        pieces : Buffer, optional
+            Writable memory for the inner frames that are in no window in one piece, in the order of their rows; where it
+            is full, so is the buffer of rows.
 
         Returns
         -------
         int
             The next free row.
         bool
-            Whether the buffer is full; if not, the pass has ended, or stopped for `one_window`.
+            Whether a buffer is full; if not, the pass has ended, or stopped for `one_window`.
         """
         with self.alone():
-            return self._fill(rows, row, one_window=one_window)
+            return self._fill(rows, row, one_window, pieces)
 
-    def _fill(self, rows: Buffer, row: int, *, one_window: bool) -> tuple[int, bool]:
+    def _fill(self, rows: Buffer, row: int, one_window: bool, pieces: Buffer | None) -> tuple[int, bool]:
         begin = row
+        self.books.begin_pieces()
         while not self.ended:
             window = self.window
-            status, used, made = self.books.scan(window.buffer, window.start, window.end, rows, row)
+            status, used, made = self.books.scan(window.buffer, window.start, window.end, rows, row, pieces)
             self.moved(status, used)
             row += made
             if status == MORE_OUTPUT:

@@ -68,7 +68,12 @@ class Decap(Pass):
 
     def __init__(self, source: Source, options: Options, *, pcapng: bool) -> None:
         rewriter = _core.Rewriter(
-            **options.wanted, pcapng=pcapng, keep_others=options.keep_others, census=True, seed=SEED
+            options.wanted,
+            pcapng=pcapng,
+            keep_others=options.keep_others,
+            ethernet=options.ethernet,
+            census=True,
+            seed=SEED,
         )
         super().__init__(source, rewriter, strict=options.strict)
         self._spare = bytearray(BLOCK)
@@ -106,7 +111,7 @@ class Decap(Pass):
                 return status
             # The consumed bytes are room now; a frame that does not fit even so goes to the second buffer, which grows
             # until it does: frames have a limit.
-            if not used and not in_place:
+            if not used and not made and not in_place:
                 self._spare = bytearray(2 * len(self._spare))
             in_place = window.origin.memory is None and made > 0
 

@@ -54,7 +54,7 @@ def hints(report: Report, options: Options, ports: list[dict[str, int]], links: 
     matched = report.decapsulated + reasons["filtered"] + reasons["no_vni_flag"]
     if matched or not report.frames:
         return
-    asked = ", ".join(map(str, options.wanted["ports"]))
+    asked = ", ".join(map(str, options.port_numbers))
     none = f"0 of {report.frames:,} frames on port {asked}"
     if not ports:
         yield none
