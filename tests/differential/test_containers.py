@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import shutil
 import subprocess
 import threading
@@ -85,6 +86,14 @@ def read(path: Path) -> tuple[compare.Seen, Info]:
     return compare.see(path, ports=NO_PORT), survey(path, Options(ports=NO_PORT))[0]
 
 
+def decapsulated(path: Path) -> tuple[vxtap.Report | None, vxtap.VxtapError | None]:
+    """The report of writing all frames anew, or why they could not all be read."""
+    try:
+        return vxtap.decap(path, io.BytesIO(), format="pcapng", keep_others=True), None
+    except vxtap.VxtapError as error:
+        return None, error
+
+
 def form_of(info: Info) -> str:
     """A format in the words of capinfos."""
     if info.format == "pcapng":
@@ -158,8 +167,11 @@ def test_frames(name: str) -> None:
 def test_refusals(name: str) -> None:
     """A file that is not read to its end says why, and from which byte on; everything before is delivered."""
     seen, info = in_time(lambda: read(FILES[name]))
+    report, error = in_time(lambda: decapsulated(FILES[name]))
+    assert (type(error), getattr(error, "status", None)) == (type(seen.error), getattr(seen.error, "status", None))
     known = [one for one in REFUSALS if one.file == name]
     if seen.error is None:
+        assert report.frames == len(seen.rows)
         assert known == []
         assert info.report.bytes_in == FILES[name].stat().st_size
         return
