@@ -29,7 +29,7 @@ CORPORA_FOLDERS = ("vxlan", "container", "malformed", "relatives")
 FAULTS: dict[str, tuple[type[Exception], tuple[str, ...]]] = {
     "not a capture": (vxtap.FormatError, ("NOT_CAPTURE",)),
     "file header cut": (vxtap.TruncatedError, ("CUT_HEADER", "EMPTY")),
-    "version": (vxtap.UnsupportedError, ()),
+    "version": (vxtap.UnsupportedError, ("BAD_VERSION",)),
     "captured length": (vxtap.FormatError, ("BAD_RECORD",)),
     "byte-order magic": (vxtap.FormatError, ("BAD_MAGIC",)),
     "block length": (vxtap.FormatError, ("BAD_BLOCK",)),
@@ -140,11 +140,10 @@ def error_differences(error: Exception | None, fault: tuple[int, str] | None) ->
     kind, names = FAULTS[text]
     if type(error) is not kind:
         return [f"raised {error!r}, oracle {text!r} at {offset}"]
-    if not isinstance(error, vxtap.FormatError):
-        return []
+    assert isinstance(error, vxtap.FormatError | vxtap.UnsupportedError)
     lines = [] if error.offset == offset else [f"error.offset {error.offset}, oracle {text!r} at {offset}"]
-    if vxtap.Status(error.status).name not in names:
-        lines.append(f"error.status {vxtap.Status(error.status).name}, oracle {text!r} at {offset}")
+    if vxtap.Status(error.status or 0).name not in names:
+        lines.append(f"error.status {error.status}, oracle {text!r} at {offset}")
     return lines
 
 
