@@ -12,7 +12,8 @@ typedef struct vxt_column {
 } vxt_column;
 
 /* Memory for inner frames that lie nowhere in one piece: reassembled ones, and late ones, which the input has left
- * behind. */
+ * behind. Before each stand its row's `offset`, by which it is known, and `caplen`, 8 bytes each and little-endian; behind
+ * it, up to the next multiple of 8, nothing. */
 typedef struct vxt_pieces {
     uint8_t *data; /* memory of the caller, or NULL: they are not wanted */
     size_t size, used;
@@ -23,7 +24,7 @@ typedef struct vxt_scan {
     vxt_column columns[VXT_MAX_COLUMNS];
     uint32_t column_count; /* 0: rows are whole records */
     uint32_t row_size;
-    vxt_pieces pieces; /* in the order of their rows, each `caplen` bytes */
+    vxt_pieces pieces;
     bool broken;       /* the rows at hand are not one a frame: a late one stands among them */
 } vxt_scan;
 

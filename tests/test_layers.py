@@ -34,6 +34,7 @@ LAYERS = (
     "vxtap.tables vxtap.source vxtap.address vxtap.tunnels",
     "vxtap.options vxtap.report vxtap.sink",
     "vxtap.passes",
+    "vxtap.pieces",
     "vxtap.capture vxtap.rewrite vxtap.survey",
     "vxtap.__init__",
     "vxtap.cli.text vxtap.cli.progress",

@@ -312,6 +312,11 @@ cdef class Scanner(Pass):
         finally:
             self.busy = False
 
+    @property
+    def pieces_used(self):
+        """Bytes of `pieces` that are filled: (offset, length, bytes) of each, see vxt_scan.h."""
+        return self.state.pieces.used
+
     def begin_pieces(self):
         """Fill `pieces` from its start again."""
         self.state.pieces.used = 0

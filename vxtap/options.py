@@ -107,8 +107,8 @@ class Options:
     vni : int or iterable of int, optional
         Only these network identifiers; frames of others are counted as ``filtered``.
     tunnels : str or iterable of str
-        What is looked for: 'vxlan' (the default), 'vxlan-gpe', 'geneve', 'gre', 'nvgre', 'erspan'. One over UDP can name
-        a port: 'geneve:47101'.
+        What is looked for: 'vxlan' (the default), 'vxlan-gpe', 'geneve', 'gre', 'nvgre', 'erspan'. One over UDP can
+        name a port: 'geneve:47101'.
     depth : int
         How many tunnels within each other are followed, at most 8. The default, 1, takes the outermost.
     once : bool

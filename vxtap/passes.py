@@ -172,8 +172,8 @@ class RowPass(Pass):
         one_window : bool
             Stop, once there is a row, where more bytes would have to be read: the window still holds the rows' frames.
         pieces : Buffer, optional
-            Writable memory for the inner frames that are in no window in one piece, in the order of their rows; where it
-            is full, so is the buffer of rows.
+            Writable memory for the inner frames that are in no window in one piece (see `vxtap.pieces`); where it is
+            full, so is the buffer of rows.
 
         Returns
         -------

@@ -15,8 +15,9 @@ from vxtap.source import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Unpack
 
-    from vxtap.options import Numbers
+    from vxtap.options import Numbers, OuterOptions
     from vxtap.report import Report
     from vxtap.sink import Target
     from vxtap.source import Source
@@ -124,8 +125,10 @@ def decap(
     vni: Numbers | None = None,
     keep_others: bool = False,
     format: Literal["pcap", "pcapng"] | None = None,
+    ethernet: bool = False,
     strict: bool = False,
     progress: Progress | None = None,
+    **outer: Unpack[OuterOptions],
 ) -> Report:
     """Write the inner frames of a capture as a capture of their own.
 
@@ -145,8 +148,12 @@ def decap(
         Of the output; by the suffix of `dest` otherwise, pcap where that says nothing. A classic pcap has
         microseconds, or nanoseconds where the source has. In pcapng every tunnel (VNI and endpoints) has an
         interface, named so.
+    ethernet : bool
+        Write inner frames that start with IP behind an Ethernet header that is made up (see `vxtap.Options`).
     strict : bool
         Raise `TruncatedError` for a capture that ends within a record (after all whole records were written).
+    tunnels, depth, once, partial, fragment_timeout, fragment_memory
+        As for `vxtap.open`.
     progress : callable, optional
         Called after every block with the bytes read and the bytes in all (None where nobody knows).
 
@@ -170,7 +177,9 @@ def decap(
     >>> report = vxtap.decap("nva.pcap", "inner.pcap")
     >>> print(report)
     """
-    options = Options(ports=ports, vni=vni, keep_others=keep_others, format=format, strict=strict)
+    options = Options(
+        ports=ports, vni=vni, keep_others=keep_others, format=format, ethernet=ethernet, strict=strict, **outer
+    )
     return run_decap(source, dest, options, progress).report
 
 

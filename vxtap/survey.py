@@ -14,8 +14,10 @@ from vxtap.source import printable
 from vxtap.tables import COLUMNS, link_type_name
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from vxtap.errors import VxtapError
-    from vxtap.options import Numbers
+    from vxtap.options import Numbers, OuterOptions
     from vxtap.source import Source
 
 _FORMATS = ("unknown", "pcap", "pcapng")  # vxt_format
@@ -204,14 +206,21 @@ def survey(source: Source, options: Options) -> tuple[Info, VxtapError | OSError
     return found, run.error
 
 
-def info(source: Source, *, ports: Numbers = DEFAULT_PORTS, vni: Numbers | None = None, strict: bool = False) -> Info:
+def info(
+    source: Source,
+    *,
+    ports: Numbers = DEFAULT_PORTS,
+    vni: Numbers | None = None,
+    strict: bool = False,
+    **outer: Unpack[OuterOptions],
+) -> Info:
     """Tell what a capture is and holds, in one streaming pass.
 
     Parameters
     ----------
     source : str, os.PathLike, buffer or binary file object
         As for `vxtap.open`.
-    ports, vni, strict
+    ports, vni, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
 
     Returns
@@ -224,7 +233,7 @@ def info(source: Source, *, ports: Numbers = DEFAULT_PORTS, vni: Numbers | None 
     FormatError, OSError
         For what is not a capture, is damaged, or cannot be read.
     """
-    found, error = survey(source, Options(ports=ports, vni=vni, strict=strict))
+    found, error = survey(source, Options(ports=ports, vni=vni, strict=strict, **outer))
     if error is not None:
         raise error
     return found
