@@ -27,10 +27,11 @@ typedef struct vxt_datagram {
     uint32_t first_at;  /* where that row's inner frame starts in the datagram */
     bool has_first, first_fine;
     uint8_t version, proto; /* of the key; proto is 0 in IPv6 */
+    uint8_t inside;         /* the protocol that the fragment with the beginning names */
     uint8_t src[VXT_IPLEN], dst[VXT_IPLEN];
     uint32_t id;
     vxt_datagram_state state;
-    int64_t ts;            /* when its first fragment came */
+    int64_t ts;            /* when its first fragment came; VXT_NAT where nobody knows */
     uint32_t next;         /* in the chain of its hash */
     uint32_t older, newer; /* in the list that it is in */
     uint32_t total;        /* bytes on the wire, 0 until the last fragment has come */
@@ -92,7 +93,8 @@ typedef struct vxt_frags {
 typedef struct vxt_fragment {
     const uint8_t *src, *dst; /* VXT_IPLEN bytes each */
     uint32_t id;
-    uint8_t version, proto;
+    uint8_t version, proto; /* proto: of the key, 0 in IPv6 */
+    uint8_t inside;         /* the protocol of the data: in IPv6 fragments may differ in it */
     bool more;
     uint32_t offset, length; /* bytes on the wire */
     vxt_slice data;          /* those that were captured */

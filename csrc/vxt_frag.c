@@ -134,7 +134,7 @@ static bool is_malformed(const vxt_fragment *f)
 
 static bool is_old(const vxt_frags *frags, const vxt_datagram *d)
 {
-    return frags->clock > d->ts && (uint64_t)frags->clock - (uint64_t)d->ts > frags->timeout;
+    return d->ts != VXT_NAT && frags->clock > d->ts && (uint64_t)frags->clock - (uint64_t)d->ts > frags->timeout;
 }
 
 /* Whether a fragment contradicts those that are here. */
@@ -230,6 +230,8 @@ static vxt_status store(vxt_frags *frags, uint32_t i, const vxt_fragment *f)
     vxt_datagram *d = at(frags, i);
     uint32_t captured = (uint32_t)vxt_left(f->data), end = f->offset + f->length;
 
+    if (f->offset == 0)
+        d->inside = f->inside;
     hold(frags, d, f);
     vxt_pages_store(frags, d, f);
     if (captured < f->length && f->offset + captured < d->cut)
@@ -299,7 +301,7 @@ void vxt_frags_begin(vxt_frags *frags, uint64_t seed, uint64_t timeout, uint32_t
     frags->seed = seed;
     frags->timeout = timeout;
     frags->most = most < VXT_FRAG_LEAST ? VXT_FRAG_LEAST : most;
-    frags->clock = INT64_MIN;
+    frags->clock = VXT_NAT;
     frags->waiting = frags->done = empty;
 }
 
@@ -336,11 +338,12 @@ vxt_status vxt_frags_add(vxt_frags *frags, const vxt_fragment *f)
     return frags->result = status;
 }
 
-vxt_span vxt_frags_whole(vxt_frags *frags)
+vxt_span vxt_frags_whole(vxt_frags *frags, uint8_t *inside)
 {
     const vxt_datagram *d = at(frags, frags->current);
     uint32_t captured = d->cut < d->total ? d->cut : d->total;
 
+    *inside = d->inside;
     return (vxt_span){vxt_pages_gather(frags, d, 0, captured), 0, captured, d->total};
 }
 

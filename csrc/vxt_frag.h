@@ -19,8 +19,8 @@ void vxt_frags_grown(vxt_frags *frags, uint32_t capacity);
  * ask again. */
 vxt_status vxt_frags_add(vxt_frags *frags, const vxt_fragment *fragment);
 
-/* The datagram that was completed last, until the next fragment is added. */
-vxt_span vxt_frags_whole(vxt_frags *frags);
+/* The datagram that was completed last, until the next fragment is added, and the protocol of what is in it. */
+vxt_span vxt_frags_whole(vxt_frags *frags, uint8_t *inside);
 
 /* The last fragment added was the first of its datagram, and this is the row that it would be alone. */
 void vxt_frags_set_first(vxt_frags *frags, const vxt_packet *r, uint32_t inner_at, bool fine);

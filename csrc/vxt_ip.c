@@ -100,8 +100,10 @@ static vxt_status pass_extensions(vxt_ip_reach reach, vxt_span *span, vxt_ip *ip
     extension kind;
 
     while ((kind = extension_of(ip->proto)) != NONE) {
-        vxt_status status = ip->extensions++ < VXT_MAX_EXTENSIONS ? pass_extension(kind, span, ip) : VXT_MALFORMED;
-        if (status != VXT_OK)
+        vxt_status status;
+        if (ip->extensions++ == VXT_MAX_EXTENSIONS || (kind == FRAGMENT && reach == VXT_IP_BEHIND_FRAGMENT))
+            return VXT_MALFORMED;
+        if ((status = pass_extension(kind, span, ip)) != VXT_OK)
             return status;
         if (ip->later || (ip->fragment && reach == VXT_IP_TO_FRAGMENT)) /* what follows is a part of something */
             return VXT_OK;
@@ -148,13 +150,9 @@ VXT_HOT vxt_status vxt_ip_parse(uint16_t ethertype, vxt_ip_reach reach, vxt_span
 
 vxt_status vxt_ip_resume(vxt_span *span, vxt_ip *ip)
 {
-    vxt_status status;
-
     ip->fragment = ip->later = false;
-    if (ip->version != 6)
-        return VXT_OK;
-    status = pass_extensions(VXT_IP_TO_FRAGMENT, span, ip);
-    return status == VXT_OK && ip->fragment ? VXT_MALFORMED : status; /* a fragment of a datagram is none again */
+    ip->extensions = 0;
+    return ip->version == 6 ? pass_extensions(VXT_IP_BEHIND_FRAGMENT, span, ip) : VXT_OK;
 }
 
 bool vxt_ip_hides_protocol(const vxt_ip *ip) { return ip->version == 6 && extension_of(ip->proto) != NONE; }

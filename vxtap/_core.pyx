@@ -87,7 +87,7 @@ cdef class Pass:
         books.options.depth = wanted["depth"]
         books.options.once = wanted["once"]
         books.options.partial = wanted["partial"]
-        books.memory.sights.key = vxt_key_of(seed)
+        vxt_key_set(&books.memory.sights.key, seed)
         vxt_frags_begin(&books.memory.frags, seed, wanted["fragment_timeout"],
                         min(<size_t>wanted["fragment_memory"] // sizeof(vxt_slot), <size_t>MOST_SLOTS))
         if vnis:
@@ -238,6 +238,39 @@ cdef class Pass:
         cdef vxt_census *census = self.census()
         cdef vxt_counters *table = &census.ports if ports else &census.interfaces
         return [(table.rows[i].key, table.rows[i].count) for i in range(table.count)], table.other
+
+    @property
+    def can_recall(self):
+        """Whether bytes that were passed can be brought back, when a call asks for them (`history`)."""
+        return self.books.memory.sights.can_recall
+
+    @can_recall.setter
+    def can_recall(self, bint value):
+        self.books.memory.sights.can_recall = value
+
+    @property
+    def history(self):
+        """(offset, length) of the bytes that are wanted back after MORE_HISTORY."""
+        cdef vxt_stretch stretch
+        if not self.books.memory.sights.unhashed:
+            raise ValueError("no bytes are wanted back")
+        stretch = vxt_sights_history(&self.books.memory.sights)
+        return stretch.offset, stretch.length
+
+    def recall(self, src):
+        """They are these, or fewer where there are no more."""
+        cdef Py_buffer a
+        self.enter()
+        try:
+            PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
+            try:
+                if self.books.memory.sights.unhashed:
+                    with nogil:
+                        vxt_sights_recall(&self.books.memory.sights, vxt_slice_of(<uint8_t *>a.buf, a.len))
+            finally:
+                PyBuffer_Release(&a)
+        finally:
+            self.busy = False
 
     def drain(self):
         """Nothing more comes: from now on a call over a buffer gives what was waiting, whatever the buffer holds."""

@@ -28,18 +28,19 @@ class Status(IntEnum):
     MORE_OUTPUT = 18
     MORE_INTERFACES = 19
     MORE_SIGHTS = 20
-    MORE_FRAGMENTS = 21
-    GIVE_UP = 22
-    EMPTY = 23
-    CUT_HEADER = 24
-    NOT_CAPTURE = 25
-    BAD_VERSION = 26
-    BAD_RECORD = 27
-    BAD_BLOCK = 28
-    SHORT_BLOCK = 29
-    LONG_BLOCK = 30
-    BAD_MAGIC = 31
-    BAD_GZIP = 32
+    MORE_HISTORY = 21
+    MORE_FRAGMENTS = 22
+    GIVE_UP = 23
+    EMPTY = 24
+    CUT_HEADER = 25
+    NOT_CAPTURE = 26
+    BAD_VERSION = 27
+    BAD_RECORD = 28
+    BAD_BLOCK = 29
+    SHORT_BLOCK = 30
+    LONG_BLOCK = 31
+    BAD_MAGIC = 32
+    BAD_GZIP = 33
 
 class Flag(IntFlag):
     TRUNCATED = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from vxtap import _core
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 #: What the core wants next, as the plain integers that it gives.
 MORE_INPUT, MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
+_MORE_HISTORY = Status.MORE_HISTORY.value
 _OK, _NOT_CAPTURE = Status.OK.value, Status.NOT_CAPTURE.value
 #: Seed of the core's hash tables: nobody outside can aim at a slot.
 SEED = int.from_bytes(os.urandom(8), "little")
@@ -58,6 +59,7 @@ class Pass:
         self._strict = strict
         self._lock = threading.Lock()
         self.window = Window(source)
+        books.can_recall = self.window.origin.memory is not None
 
     def begin(self) -> None:
         """Bring in the first bytes, which tell a compressed source."""
@@ -75,6 +77,7 @@ class Pass:
             return False
         try:
             if self.window.more():
+                self.books.can_recall = self.window.origin.can_seek
                 return True
         except (OSError, VxtapError) as error:
             self._drain(error)
@@ -107,8 +110,23 @@ class Pass:
         self.window.start += used
         if status in (MORE_INPUT, MORE_OUTPUT):
             return
+        if status == _MORE_HISTORY:
+            self._recall()
+            return
         found = describe_bytes(self.window.first_bytes()) if status == _NOT_CAPTURE else ""
         self._drain(fault(self.window.origin.name, status, self.books.fault_offset, self.books.frames, found))
+
+    def _recall(self) -> None:
+        """Bring back bytes that have been passed: what has changed meanwhile in a file is not worth an error here."""
+        origin = self.window.origin
+        offset, length = self.books.history
+        if origin.memory is not None:
+            self.books.recall(origin.memory[offset : offset + length])
+            return
+        data = None
+        with suppress(OSError):
+            data = origin.read_at(offset, length)
+        self.books.recall(data or b"")
 
     def report(self) -> Report:
         """The books so far."""
