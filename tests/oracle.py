@@ -163,8 +163,6 @@ class Decoder:
         row["inner"] = inner.view.raw(0, inner.view.left)
         # From here on positions count from the first byte of the inner frame.
         inner_frame(View(row["inner"], 0, inner.view.wire), inner.raw, row)
-        if row["caplen"] < row["wirelen"]:
-            row["flags"].add("TRUNCATED")
 
 
 def outer_packet(frame: Frame, row: Row) -> Packet:

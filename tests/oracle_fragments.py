@@ -81,7 +81,7 @@ class Fragments:
         """The whole datagram, if this is the fragment that it waited for."""
         new = fragment_of(packet)
         self.clock = self.clock if row["ts"] is None else row["ts"]
-        self.give_up(row["frame"], lambda datagram: self.is_late(datagram))
+        self.give_up(row["frame"], self.is_late)
         key = key_of(packet)
         datagram = self.datagrams.get(key)
         if datagram is not None and datagram.state == "complete" and not any(map(new.is_again, datagram.fragments)):
