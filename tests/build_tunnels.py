@@ -17,7 +17,7 @@ FIRST_NSH_WORD = 0x0FC0  # version 0, a TTL of 63; the length comes into the low
 
 
 def gpe(payload: bytes, vni: int = 7, *, next: int | None = IN_ETHERNET, flags: int = 0x08, reserved: int = 0) -> bytes:
-    """VXLAN-GPE; without `next` the P bit is not set. `reserved` is bytes two and three, and the last one below them."""
+    """VXLAN-GPE; without `next` there is no P bit. `reserved` is bytes two and three, and below them the last one."""
     flags |= 0 if next is None else 0x04
     word = flags << 24 | (reserved >> 8 & 0xFFFF) << 8 | (next or 0)
     return struct.pack(">II", word, vni << 8 | (reserved & 0xFF)) + payload
