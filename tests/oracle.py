@@ -19,6 +19,7 @@ from oracle_outer import SLL2, Packet, SkipError, behind_fragments, ip, link
 from oracle_sights import Sights
 from oracle_tunnels import innermost, tunnel, wanted_of
 
+LAST = float("inf")
 OUTER_INTEGERS = ("vni", "gbp", "outer_sport", "outer_dport")
 INNER_INTEGERS = ("flow", "vlan", "ethertype", "proto", "ttl", "dscp", "ip_id", "sport", "dport")
 TCP_INTEGERS = ("tcp_seq", "tcp_ack", "tcp_flags", "tcp_window", "payload", "payload_len")
@@ -48,8 +49,8 @@ def decode(
     """Decode a whole capture file; `timeout` is in seconds.
 
     A row has two entries besides the columns. Where it is decapsulated `inner` holds the captured bytes of the inner
-    frame, and `comes` is the number of the frame before which it comes: later than its own for one that was waited for
-    in vain, and one more than there are frames where only the end of input told.
+    frame, and `comes` sorts rows into the order in which they come: (number of a frame, rank). Ranks from 0 are those of
+    first fragments that are given up before that frame, which has the rank LAST; behind the last frame is the end.
     """
     capture = read_capture(data)
     decoder = Decoder(ports, vnis, tunnels=tunnels, depth=depth, once=once, partial=partial, timeout=timeout)
@@ -65,7 +66,7 @@ def blank_row(frame: Frame, at: int) -> Row:
     row |= dict.fromkeys(("eth_src", "eth_dst"), bytes(6))
     row |= {"ts": frame.ts, "frame": at, "offset": frame.offset, "source": 0, "interface": frame.interface}
     row |= {"caplen": len(frame.data), "wirelen": max(frame.origlen, len(frame.data))}
-    row |= {"tunnel": "NONE", "status": "", "flags": set(), "inner": None, "comes": at}
+    row |= {"tunnel": "NONE", "status": "", "flags": set(), "inner": None, "comes": (at, LAST)}
     if frame.ts is None:
         row["flags"].add("NO_TIME")
     if frame.outgoing:

@@ -76,6 +76,7 @@ class Fragments:
         self.datagrams: dict[Key, Datagram] = {}  # in the order in which their first fragments arrived
         self.complete: list[Key] = []
         self.clock: int | None = None
+        self.alone = 0  # how many first fragments went on by themselves
 
     def arrive(self, packet: Packet, row: Row, alone: Alone) -> tuple[int, View]:
         """The whole datagram, if this is the fragment that it waited for."""
@@ -125,7 +126,7 @@ class Fragments:
             return False
         return self.clock - datagram.began > self.timeout
 
-    def give_up(self, now: float, which: Callable[[Datagram], bool] = lambda datagram: True) -> None:
+    def give_up(self, now: int, which: Callable[[Datagram], bool] = lambda datagram: True) -> None:
         """Give up datagrams before the frame with the number `now`, those first whose fragments came first."""
         for key, datagram in list(self.datagrams.items()):
             if datagram.state == "complete" or not which(datagram):
@@ -134,14 +135,15 @@ class Fragments:
             if datagram.state == "waiting":
                 self.lose(datagram, now)
 
-    def lose(self, datagram: Datagram, now: float) -> None:
+    def lose(self, datagram: Datagram, now: int) -> None:
         """The fragments are lost, except perhaps for the one with the beginning."""
         for row in datagram.rows:
             row["status"] = "fragment_lost"
         if self.partial and datagram.alone is not None and datagram.first is not None:
             found = datagram.alone()
             if found is not None:
-                datagram.first |= found | {"comes": now}
+                datagram.first |= found | {"comes": (now, self.alone)}
+                self.alone += 1
 
 
 def fragment_of(packet: Packet) -> Fragment:

@@ -18,6 +18,7 @@ import build
 import oracle
 import oracle_files
 import strategies
+from strategies_tunnels import options
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 CORPORA = Path(os.environ.get("VXTAP_CORPORA") or SHARED / "corpora")
@@ -62,7 +63,7 @@ def test_every_column_of_a_plain_frame() -> None:
     assert result[1:] == ({"decapsulated": 1}, 1, 0, None)
     row = result.rows[0]
     assert row.pop("flow") > 1
-    assert (row.pop("inner"), row.pop("comes")) == (INNER, 1)
+    assert (row.pop("inner"), row.pop("comes")) == (INNER, (1, oracle.LAST))
     assert (row.pop("ts"), row.pop("frame")) == (SECONDS * 10**9 + MICROS * 1000, 1)
     assert (row.pop("flags"), row.pop("tunnel"), row.pop("status")) == (set(), "VXLAN", "decapsulated")
     addresses = {name: row.pop(name).hex() for name in ("outer_src", "outer_dst", "src", "dst")}
@@ -378,12 +379,16 @@ def test_a_capture_of_the_lab() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.one_of(st.binary(max_size=300), strategies.captures()), st.sets(st.integers(0, 10)))
-def test_any_bytes_have_one_outcome_a_frame(data: bytes, vnis: set[int]) -> None:
-    result = oracle.decode(data, vnis=vnis)
+@given(st.one_of(st.binary(max_size=300), strategies.captures()), st.sets(st.integers(0, 10)), options())
+def test_any_bytes_have_one_outcome_a_frame(data: bytes, vnis: set[int], how: dict[str, Any]) -> None:
+    timeout = how.pop("fragment_timeout", 30)
+    result = oracle.decode(data, vnis=vnis, timeout=timeout, **how)
     assert sum(result.counts.values()) == result.frames == len(result.rows)
     for row in result.rows:
         assert row["caplen"] <= row["wirelen"]
         assert row["offset"] + row["caplen"] <= len(data)
-        assert ("TRUNCATED" in row["flags"]) == (row["caplen"] < row["wirelen"])
+        if "REASSEMBLED" not in row["flags"]:
+            at = row["offset"]
+            assert row["inner"] in (None, data[at : at + row["caplen"]])
+        assert "TRUNCATED" in row["flags"] or row["caplen"] == row["wirelen"]
         assert row["status"] == "decapsulated" or not any((row["ethertype"], row["payload"], row["flow"]))

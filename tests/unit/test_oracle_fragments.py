@@ -257,11 +257,11 @@ def test_partial(packet: bytes) -> None:
     rows = rows_of([third, first, first], partial=True)
     assert [row["status"] for row in rows] == [LOST, WHOLE, LOST]
     assert (rows[1]["inner"], rows[1]["wirelen"], rows[1]["flags"]) == (INNER[:48], len(INNER), {"TRUNCATED"})
-    assert (rows[1]["frame"], rows[1]["ts"], rows[1]["comes"]) == (2, SECOND, 4)
+    assert (rows[1]["frame"], rows[1]["ts"], rows[1]["comes"]) == (2, SECOND, (4, 0))
     assert rows[1]["offset"] == 24 + 2 * 16 + len(third) + len(first) - 48
     rows = rows_of([first, second, second], [0, 31 * SECOND, 32 * SECOND], partial=True)
     assert [row["status"] for row in rows] == [WHOLE, LOST, LOST]
-    assert [row["comes"] for row in rows] == [2, 2, 3]
+    assert [row["comes"] for row in rows] == [(2, 0), (2, oracle.LAST), (3, oracle.LAST)]
     assert statuses([second, third], partial=True) == [LOST, LOST]
     assert statuses([first, at(packet, 0, 8), third], partial=True) == [OVERLAP] * 3
     assert statuses([first, second, third], partial=True) == [JOINED, JOINED, WHOLE]
