@@ -49,8 +49,8 @@ def decode(
     """Decode a whole capture file; `timeout` is in seconds.
 
     A row has two entries besides the columns. Where it is decapsulated `inner` holds the captured bytes of the inner
-    frame, and `comes` sorts rows into the order in which they come: (number of a frame, rank). Ranks from 0 are those of
-    first fragments that are given up before that frame, which has the rank LAST; behind the last frame is the end.
+    frame, and `comes` sorts rows into the order in which they come: (number of a frame, rank). Ranks from 0 on are
+    those of first fragments that are given up before that frame, which itself has the rank LAST.
     """
     capture = read_capture(data)
     decoder = Decoder(ports, vnis, tunnels=tunnels, depth=depth, once=once, partial=partial, timeout=timeout)

@@ -51,7 +51,7 @@ def carried(draw: Draw, levels: int) -> Carried:
 def vxlans(draw: Draw, payload: bytes) -> bytes:
     """A VXLAN header: valid, with reserved bits, with a group, without the I flag."""
     vni = draw(st.one_of(st.sampled_from([0, 7, 501, 0xFFFFFF]), st.integers(0, 0xFFFFFF)))
-    kind = draw(st.sampled_from(["plain", "plain", "plain", "gbp", "reserved", "any"]))
+    kind = draw(st.sampled_from(["plain", "plain", "plain", "gbp", "reserved", "any", "none"]))
     if kind == "gbp":
         policy = draw(st.sampled_from([0, 0x08, 0x40, 0x48, 0x01]))
         last = 1 if rarely(draw, 4) else 0
@@ -61,6 +61,8 @@ def vxlans(draw: Draw, payload: bytes) -> bytes:
         return build.vxlan(payload, vni, flags=flags, reserved=reserved, last=draw(st.integers(0, 255)))
     if kind == "any":
         return build.vxlan(payload, vni, flags=draw(st.integers(0, 255)))
+    if kind == "none":
+        return build.vxlan(payload, vni, flags=draw(st.sampled_from([0, 0x04, 0x80, 0xF7])))
     return build.vxlan(payload, vni)
 
 

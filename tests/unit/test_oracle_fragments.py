@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +13,10 @@ import pytest
 import build
 import build_tunnels
 import oracle
+import oracle_files
 from build_fragments import fragment, fragments, parts
 
+LAB = Path(os.environ.get("VXTAP_LAB") or Path(__file__).resolve().parents[2].parent / "shared" / "lab")
 SECOND = 10**9
 INNER = build.eth(build.ipv4(build.tcp(bytes(range(100))), build.TCP))
 DATAGRAM = build.udp(build.vxlan(INNER, 501))
@@ -281,3 +286,14 @@ def test_partial_only_where_it_is_decapsulated() -> None:
     # GRE has no length of its own: the inner frame ends with this piece, and the lengths in it reach behind that.
     assert (row["status"], row["vni"], row["caplen"], row["wirelen"]) == (WHOLE, 9, 56, 56)
     assert row["flags"] == {"TRUNCATED", "MALFORMED_INNER"}
+
+
+@pytest.mark.skipif(not LAB.is_dir(), reason="the lab's captures are not beside the checkout (VXTAP_LAB)")
+@pytest.mark.parametrize(("name", "pairs"), [("07-mtu1500-frag", 210), ("08-mtu1600-nofrag", 0)])
+def test_what_the_mirrored_machine_sent(name: str, pairs: int) -> None:
+    """Byte for byte, whether it came in one piece or in two."""
+    rows = [row for nva in ("nva1", "nva2") for row in oracle.decode((LAB / f"{name}-{nva}.pcap").read_bytes()).rows]
+    came = [row["inner"] for row in rows if row["status"] == WHOLE]
+    sent = [frame.data for frame in oracle_files.read_capture((LAB / f"{name}-src.pcap").read_bytes()).frames]
+    assert Counter(came) == Counter(sent)
+    assert sum("REASSEMBLED" in row["flags"] for row in rows) == pairs
