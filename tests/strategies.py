@@ -27,7 +27,7 @@ def times() -> st.SearchStrategy[int]:
 
 def linktypes() -> st.SearchStrategy[int]:
     """A link type, sometimes one that nobody knows."""
-    return st.sampled_from(LINKTYPES + (105, 147))
+    return st.sampled_from((*LINKTYPES, 105, 147))
 
 
 def ended(draw: Draw, data: bytes) -> bytes:
