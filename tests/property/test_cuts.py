@@ -19,6 +19,7 @@ import build_tunnels as bt
 import compare
 import vxtap
 from build import Pcapng, eth, ipv4, ipv6, udp, vxlan
+from build_fragments import fragments
 from compare import DATA, columns_of
 from strategies_tunnels import TUNNELS
 from trickle import Trickle
@@ -140,6 +141,26 @@ def test_frames(name: str, on_the_wire: bool) -> None:
     assert report.decapsulated + sum(report.skipped.values()) == report.frames == len(frame) + 1
 
 
+def cut_pairs() -> Iterator[list[build.Record]]:
+    """The two fragments of a datagram, either of them in every length, and either of them first."""
+    datagram = udp(vxlan(inner_stacks()["udp"]))
+    for packet in (ipv4(datagram), ipv6(datagram, extensions=[build.ext(build.DESTINATION)])):
+        pair = fragments(packet, [48])
+        for number in range(2):
+            whole, cut = pair[number], pair[1 - number]
+            for size in range(len(cut) + 1):
+                yield [(0, whole, len(whole)), (1, cut[:size], len(cut))]
+                yield [(0, cut[:size], len(cut)), (1, whole, len(whole))]
+
+
+def test_fragments() -> None:
+    """What is known of a datagram ends where its fragment was cut."""
+    for pair in cut_pairs():
+        data = build.pcap(pair, build.RAW)
+        compare.assert_same(data)
+        compare.assert_same(data, Trickle(data, [60]), partial=True)
+
+
 def test_the_frames_reach_everything() -> None:
     """Which outcomes and flags the cuts have met: were a frame above built wrongly, it would show here."""
     outcomes: set[str] = set()
@@ -162,6 +183,7 @@ def test_nothing_behind_the_buffer_is_read(tmp_path: Path) -> None:
         for linktype, frame in FRAMES.values()
         for record in cuts(frame, on_the_wire=False)
     ]
+    files += [build.pcap(pair, build.RAW) for pair in cut_pairs()]
     files += [data[:size] for data in (every_block(),) for size in range(1, len(data))]
     (tmp_path / "files").write_bytes(b"".join(struct.pack("<I", len(data)) + data for data in files))
     guard = Path(__file__).with_name("guard.py")
