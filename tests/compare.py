@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections import Counter
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -150,9 +149,9 @@ def error_differences(error: Exception | None, fault: tuple[int, str] | None) ->
 def differences(data: bytes, source: Any = None, *, result: oracle.Result | None = None, **how: Any) -> list[str]:
     """Everything in which library and oracle differ over a capture.
 
-    `source` holds the same bytes in another form. `how` is `ports`, `vni`, and the `size` of the library's batches.
+    `source` holds the same bytes in another form. `how` is options of the library, and the `size` of its batches.
     """
-    result = result or oracle.decode(data, *oracle_options(**how))
+    result = result or oracle.decode(data, **oracle_options(**how))
     seen = see(data if source is None else source, **how)
     return (
         row_differences(seen.rows, result.rows)
@@ -161,11 +160,25 @@ def differences(data: bytes, source: Any = None, *, result: oracle.Result | None
     )
 
 
-def oracle_options(
-    ports: Collection[int] = (4789,), vni: Collection[int] | None = None, size: int = 0
-) -> tuple[Collection[int], Collection[int] | None]:
+# What the oracle calls an option of the library.
+ORACLE_NAMES = {"ports": "ports", "vni": "vnis", "tunnels": "tunnels", "depth": "depth", "once": "once"}
+ORACLE_NAMES |= {"partial": "partial", "fragment_timeout": "timeout"}
+
+
+def oracle_options(**how: Any) -> dict[str, Any]:
     """What the oracle is to know of the library's options."""
-    return ports, vni
+    return {ORACLE_NAMES[name]: value for name, value in how.items() if name in ORACLE_NAMES}
+
+
+def by_frame(rows: np.ndarray) -> np.ndarray:
+    """Decapsulated rows in the order of their frames: a first fragment that is given up comes late."""
+    return rows[np.argsort(rows["frame"], kind="stable")]
+
+
+def inner_bytes(data: bytes, row: Row) -> bytes:
+    """What a row of the oracle is about: the inner frame, wherever its bytes lie, or the frame as it was captured."""
+    inner: bytes | None = row["inner"]
+    return data[row["offset"] : row["offset"] + row["caplen"]] if inner is None else inner
 
 
 def assert_same(data: bytes, source: Any = None, **how: Any) -> None:
