@@ -94,17 +94,11 @@ static uint64_t hash_sight(const vxt_sights *sights, vxt_slice bytes, uint32_t w
     return vxt_mix(vxt_hash_bytes(&sights->key, bytes), wire);
 }
 
-/* Whether hashes that were put off are needed now, for packets that are not long ago. */
-static bool lacks_hashes(vxt_sights *sights, int64_t ts)
-{
-    while (sights->unhashed && !is_near(first_unhashed(sights)->ts, ts))
-        forget_first(sights);
-    return sights->unhashed;
-}
-
+/* Whether hashing can be put off: nothing is heard of another interface, and has not been for so long that bringing back
+ * what the ring holds will have cost little. */
 static bool is_lazy(const vxt_sights *sights, uint64_t bit)
 {
-    bool quiet = sights->last == bit && sights->quiet == VXT_SIGHT_QUIET;
+    bool quiet = sights->last == bit && sights->quiet >= VXT_SIGHT_QUIET && sights->quiet / 4 >= sights->capacity;
 
     return sights->can_recall && (quiet || sights->interface_count == 1);
 }
@@ -113,7 +107,7 @@ static void count_quiet(vxt_sights *sights, uint64_t bit)
 {
     if (sights->last != bit)
         sights->quiet = 0;
-    else if (sights->quiet < VXT_SIGHT_QUIET)
+    else if (sights->quiet < UINT32_MAX)
         sights->quiet++;
     sights->last = bit;
 }
@@ -134,7 +128,7 @@ vxt_status vxt_sights_look(vxt_sights *sights, const vxt_sighting *packet)
     if (is_lazy(sights, it.seen)) {
         append_sight(sights, &it);
     } else {
-        if (lacks_hashes(sights, packet->ts))
+        if (sights->unhashed)
             return VXT_MORE_HISTORY;
         it.hash = hash_sight(sights, packet->bytes, packet->wire);
         if ((first = find_sight(sights, packet, it.hash, it.seen))) {

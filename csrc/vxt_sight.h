@@ -12,7 +12,7 @@
 enum {
     VXT_SIGHT_INTERFACES = 64,
     VXT_SIGHT_WINDOW = 1000000,   /* ns */
-    VXT_SIGHT_QUIET = 1 << 14,    /* packets of one interface after which hashing is put off again */
+    VXT_SIGHT_QUIET = 1 << 14,    /* packets of one interface, at least, after which hashing is put off again */
     VXT_SIGHT_HISTORY = 1 << 20   /* bytes that are asked for at a time, if no single packet has more */
 };
 
