@@ -152,6 +152,7 @@ cdef extern from "vxtap.h" nogil:
         vxt_pass books "pass"
         vxt_format format
         bint keep_others
+        bint nano
         uint64_t rounded
         uint64_t unwritable
 
@@ -160,7 +161,9 @@ cdef extern from "vxtap.h" nogil:
         size_t made
 
     vxt_status vxt_reader_end(const vxt_reader *reader, size_t left, uint64_t *tail)
+    void vxt_reader_next_file(vxt_reader *reader, size_t left)
     uint64_t vxt_reader_fault_offset(const vxt_reader *reader)
+    uint64_t vxt_reader_interface_frames(const vxt_reader *reader, uint32_t index)
     vxt_status vxt_scan_run(vxt_scan *scan, const uint8_t *src, size_t length, void *dst, size_t size,
                             size_t *used, size_t *rows)
     vxt_status vxt_rewrite_run(vxt_rewrite *w, const uint8_t *src, size_t length, uint8_t *dst, size_t size,
