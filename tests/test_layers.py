@@ -30,6 +30,7 @@ LAYERS = (
     "vxtap._csrc",
     "vxtap._core",
     "vxtap._version vxtap.errors vxtap.enums vxtap.memory vxtap.layout",
+    "vxtap.compressed",
     "vxtap.tables vxtap.source vxtap.address",
     "vxtap.options vxtap.report vxtap.sink",
     "vxtap.passes",

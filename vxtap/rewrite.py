@@ -6,12 +6,12 @@ import os
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from vxtap import _core
+from vxtap.compressed import BLOCK
 from vxtap.enums import Status
 from vxtap.errors import OptionError, VxtapError
 from vxtap.options import DEFAULT_PORTS, Options
 from vxtap.passes import MORE_INPUT, MORE_OUTPUT, SEED, Pass
 from vxtap.sink import Sink, is_same_file
-from vxtap.source import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
