@@ -75,6 +75,8 @@ class Options:
         own.
     format : {"pcap", "pcapng"}, optional
         Of the output.
+    follow : bool
+        At the end of a file, wait for more of it, or for the file that takes its place.
 
     Raises
     ------
@@ -89,6 +91,7 @@ class Options:
     strict: bool = False
     keep_others: bool = False
     format: Literal["pcap", "pcapng"] | None = None
+    follow: bool = False
 
     def __post_init__(self) -> None:
         ports = _numbers(self.ports, "ports", 1, 0xFFFF)

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from vxtap.compressed import Reader
 
-    #: What `vxtap.open` and `vxtap.read` take.
+    #: One input.
     Source = str | os.PathLike[str] | Buffer | BinaryIO
+    #: What `vxtap.open` takes: one, or the files of a rotated set (and a text may be a wildcard for those).
+    Sources = Source | list[Source] | tuple[Source, ...]
 
 # Compressed containers that are not read, with the program that unpacks them.
 _COMPRESSED = {
@@ -65,7 +67,11 @@ class Origin:
     size : int or None
         Bytes in all, where that is known before reading.
     stat : os.stat_result or None
-        Of a file, to tell whether an output is the same one.
+        Of a file when it was opened, to tell whether an output is the same one, and whether it has changed.
+    path : str or None
+        Of a regular file that was opened here.
+    raw : io.FileIO or None
+        A regular file that stands where reading has come to.
     """
 
     def __init__(self, source: Source) -> None:
@@ -73,11 +79,12 @@ class Origin:
         self.memory: memoryview | None = None
         self.size: int | None = None
         self.stat: os.stat_result | None = None
+        self.path: str | None = None
+        self.raw: io.FileIO | None = None
+        self.closed = False
         self._reader: Reader | None = None
         self._gunzip: Gunzip | None = None
         self._owned: io.FileIO | None = None
-        self._seekable: io.FileIO | None = None  # one that any place can be read from, with nothing in between
-        self.closed = False
         self._base = 0
         if isinstance(source, str | os.PathLike):
             self._open_path(source)
@@ -100,6 +107,8 @@ class Origin:
         self._owned = file
         self._reader = file
         self._measure(file)
+        if path != "-" and self.raw is not None:
+            self.path = path
 
     def _open_file(self, file: BinaryIO) -> None:
         if not hasattr(file, "read"):
@@ -120,7 +129,7 @@ class Origin:
         if stat.S_ISREG(self.stat.st_mode):
             self._base = (file or raw).tell()
             self.size = max(0, self.stat.st_size - self._base)
-            self._seekable = raw
+            self.raw = raw
 
     def _open_buffer(self, source: object) -> bool:
         try:
@@ -167,33 +176,56 @@ class Origin:
         rest: Reader = io.BytesIO() if self.memory is not None else self._reader  # type: ignore[assignment]
         self._reader = self._gunzip = Gunzip(self.name, start, rest)
         self.memory = None
-        self._seekable = None
         self.size = None
         return True
 
-    def read_at(self, offset: int, count: int) -> bytes | None:
-        """Bytes at any place; None where the source has to be read in order (a pipe, a compressed file)."""
-        if self._seekable is None:
+    def read_at(self, offset: int, count: int) -> bytes | memoryview | None:
+        """Bytes at any place, fewer behind the end; None where there is no way back: `can_seek` tells.
+
+        A file that was left is opened once more; another one that has its name by now gives None too.
+        """
+        if self.memory is not None:
+            return self.memory[offset : offset + count]
+        if self.raw is None or self._gunzip is not None:
             return None
-        return os.pread(self._seekable.fileno(), count, self._base + offset)
+        if not self.raw.closed:
+            return os.pread(self.raw.fileno(), count, self._base + offset)
+        if self.path is None:
+            return None
+        with io.FileIO(self.path) as file:
+            same = self.stat is not None and os.path.samestat(self.stat, os.fstat(file.fileno()))
+            return os.pread(file.fileno(), count, offset) if same else None
 
     @property
     def can_seek(self) -> bool:
-        """Whether `read_at` gives anything."""
-        return self._seekable is not None
+        """Whether what was read can be had again; that of a buffer is never gone."""
+        return self.memory is not None or (self.raw is not None and self._gunzip is None)
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether what is read comes decompressed; known once the first bytes have been read."""
+        return self._gunzip is not None
+
+    @property
+    def pipe(self) -> int | None:
+        """The descriptor of a pipe or the like that was opened here, on which one can wait for bytes."""
+        return self._owned.fileno() if self._owned is not None and self.raw is None else None
 
     @property
     def is_cut(self) -> bool:
         """Whether compressed data ended early, as it does while it is being written."""
         return self._gunzip is not None and self._gunzip.cut
 
-    def close(self) -> None:
-        """Close what was opened here; a file object that was passed in stays open."""
-        self.closed = True
+    def leave(self) -> None:
+        """Nothing more is read on from here; `read_at` still works."""
         if self._owned is not None:
             self._owned.close()
         self._reader = None
-        self._seekable = None
+
+    def close(self) -> None:
+        """Close what was opened here; a file object that was passed in stays open."""
+        self.leave()
+        self.closed = True
 
 
 class Window:
@@ -203,15 +235,20 @@ class Window:
     used again and again, and grows only where one record is larger, as its bytes arrive.
     """
 
-    def __init__(self, source: Source) -> None:
-        self.origin = Origin(source)
+    def __init__(self, origin: Origin, block: int = BLOCK) -> None:
+        self._block = memoryview(bytearray(block))
+        self.turn(origin, 0)
+
+    def turn(self, origin: Origin, offset: int) -> None:
+        """Go on with the start of another source, which stands at `offset` in the capture."""
+        self.origin = origin
         self.start = 0
         self.end = 0
-        self.offset = 0  # of buffer[0] in the (decompressed) capture
+        self.offset = offset  # of buffer[0] in the (decompressed) capture
         self.begun = False
-        self.buffer: memoryview = memoryview(bytearray(BLOCK))
-        if self.origin.memory is not None:
-            self._begin_memory(self.origin.memory)
+        self.buffer: memoryview = self._block
+        if origin.memory is not None:
+            self._begin_memory(origin.memory)
 
     def _begin_memory(self, memory: memoryview) -> None:
         self.begun = True
@@ -234,12 +271,13 @@ class Window:
         if self.end == len(self.buffer):
             larger = memoryview(bytearray(2 * len(self.buffer)))
             larger[: self.end] = self.buffer
-            self.buffer = larger
+            self.buffer = self._block = larger
         count = self.origin.readinto(self.buffer[self.end :])
         self.end += count
         if not self.begun and (self.end >= 4 or not count):
-            self.begun = True
+            self.begun = self.end >= 4  # a file that is followed may still be at its beginning
             if self.origin.unpack(bytes(self.buffer[: self.end])):
+                self.begun = True
                 self.end = 0
                 return self.more()
         return count > 0
