@@ -115,11 +115,15 @@ def look(source: Source) -> Look:
 
 
 def in_order(members: list[Source], looks: list[Look]) -> list[int]:
-    """The order of reading: by first time; a file without one stays behind the file that its name puts it behind."""
+    """The order of reading: by first time; a file without one stays behind the file that its name puts it behind.
+
+    Where there is anything but files with names (a pipe, a file object, a buffer), the order of the list takes the
+    place of names.
+    """
     order = list(range(len(members)))
-    paths = [path for path in map(path_of, members) if path is not None]
-    if len(paths) == len(members):
-        order.sort(key=lambda i: natural(paths[i]))
+    names = [path for one, path in zip(looks, map(path_of, members), strict=True) if path is not None and one.stat]
+    if len(names) == len(members):
+        order.sort(key=lambda i: natural(names[i]))
     keys: dict[int, int] = {}
     last = _NAT
     for i in order:

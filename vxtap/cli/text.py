@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vxtap.report import Report
 
 FOUND_SOMETHING = 1
+_MOST_NAMES = 5
 
 
 def say(line: str) -> None:
@@ -40,8 +41,17 @@ def strict_status(report: Report) -> int:
     return FOUND_SOMETHING if bad else 0
 
 
+def _about_files(report: Report) -> Iterator[str]:
+    if report.empty_files:
+        shown = ", ".join(report.empty_files[:_MOST_NAMES]) + (", ..." if len(report.empty_files) > _MOST_NAMES else "")
+        yield f"{len(report.empty_files):,} of {report.files:,} files are empty: {shown}"
+    if report.changed:
+        yield f"the input changed: {report.changed}"
+
+
 def hints(report: Report, options: Options, ports: list[dict[str, int]], links: list[str]) -> Iterator[str]:
     """What a person should know beside the counts."""
+    yield from _about_files(report)
     reasons = report.skipped + report.kept
     if reasons["link_type"]:
         unknown = ", ".join(name for name in links if name.startswith("unknown"))
