@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,52 +12,10 @@ import numpy as np
 import pytest
 
 import vxtap
-from build import ARP, MICRO, NANO, SLL2, Pcapng, arp, eth, pcap, sll2, ticks
-from compare import LAB
-from unit.conftest import BLOCK, T0, OnlyRead, capture, frame, inner_frame
+from build import ARP, MICRO, NANO, SLL2, Pcapng, arp, eth, pcap, sll2
+from rotated import SECOND, batches, numbers, part, part_ng, write
+from unit.conftest import T0, OnlyRead, capture, frame, inner_frame
 from vxtap.rotation import natural
-
-SECOND = 10**9
-
-
-def part(first: int, count: int = 3, *, at: int | None = None, **how: Any) -> bytes:
-    """A pcap of the frames `first`, `first` + 1, ...: a second later each, or from the second `at` on."""
-    at = first if at is None else at
-    return pcap([(T0 + (at + i) * SECOND, frame(first + i)) for i in range(count)], **how)
-
-
-def part_ng(first: int, count: int = 3, *, interfaces: int = 1, tsresol: int = 6) -> bytes:
-    """The same as pcapng, whose frames are of the last interface."""
-    file = Pcapng()
-    for _ in range(interfaces):
-        file.idb(tsresol=tsresol)
-    for i in range(first, first + count):
-        file.epb(frame(i), ticks(T0 + i * SECOND, tsresol), interfaces - 1)
-    return bytes(file)
-
-
-def write(folder: Path, **files: bytes) -> str:
-    """Files x.pcapNAME in a folder: the wildcard that names them."""
-    for name, data in files.items():
-        (folder / f"x.pcap{name.removeprefix('_')}").write_bytes(data)
-    return str(folder / "x.pcap*")
-
-
-def numbers(rows: np.ndarray) -> list[int]:
-    """Which frames they are, by what `inner_frame` made of the number."""
-    return [int(port) - 1000 for port in rows["sport"]]
-
-
-def batches(opened: vxtap.Capture, size: int = 2) -> tuple[list[int], Exception | None]:
-    """What comes before an error, and the error."""
-    found: list[int] = []
-    try:
-        for batch in opened.batches(size):
-            found += numbers(batch)
-    except (vxtap.VxtapError, OSError) as error:
-        return found, error
-    return found, None
-
 
 # ---------------------------------------------------------------- order, and counting on
 
@@ -225,7 +181,8 @@ def test_damage_is_told_with_its_file_and_byte(format: str, tmp_path: Path) -> N
     assert str(error).startswith(f"{tmp_path / 'x.pcap2'}: byte {at:,}, after frame 4: ")
     with pytest.raises(vxtap.FormatError, match=r"frames written: 4$"):
         vxtap.decap(pattern, tmp_path / "out")
-    assert numbers(vxtap.read(tmp_path / "out", frames="all")) == [0, 1, 3, 4]
+    inner = [(T0 + i * SECOND, inner_frame(i)) for i in (0, 1, 3, 4)]
+    assert (tmp_path / "out").read_bytes() == pcap(inner)
 
 
 def test_file_that_is_none(tmp_path: Path) -> None:
@@ -307,111 +264,3 @@ def test_kept_frames_of_rotated_files_share_an_interface(tmp_path: Path) -> None
     pattern = write(tmp_path, **{str(i): data for i, data in enumerate(noise)})
     vxtap.decap(pattern, tmp_path / "out", keep_others=True)
     assert [(row["name"], row["frames"]) for row in vxtap.info(tmp_path / "out").interfaces] == [("kept", 5)]
-
-
-# ---------------------------------------------------------------- inner frames of any file
-
-
-def test_inner_of_every_file(tmp_path: Path) -> None:
-    count = BLOCK // len(frame(0)) + 100
-    parts = [part(0), part(3, count), part(3 + count)]
-    pattern = write(tmp_path, _1=parts[0], _2=parts[1][:-5], _3=parts[2])
-    with vxtap.open(pattern) as opened:
-        rows = np.concatenate(list(opened.batches(1000)))
-        for row in (*rows[:5], *rows[2000:2003], *rows[-5:]):
-            inner = opened.inner(row)
-            assert inner.readonly
-            assert bytes(inner) == inner_frame(int(row["sport"]) - 1000)
-    with pytest.raises(ValueError, match="is closed"):
-        opened.inner(rows[0])
-
-
-def test_inner_of_compressed_files(tmp_path: Path) -> None:
-    """A batch ends where its bytes could not be had again."""
-    pattern = write(tmp_path, _1=part(0), _2=gzip.compress(part(3)), _3=part(6))
-    with vxtap.open(pattern) as opened:
-        seen = []
-        for batch in opened.batches():
-            seen.append(batch)
-            for row in batch:
-                assert bytes(opened.inner(row)) == inner_frame(int(row["sport"]) - 1000)
-        assert bytes(opened.inner(seen[0][0])) == inner_frame(0)
-        packed = next(row for batch in seen for row in batch if row["sport"] == 1003)
-        with pytest.raises(vxtap.UnsupportedError, match="ask for inner frames before the next batch"):
-            opened.inner(packed)
-
-
-def test_inner_of_a_file_that_is_another_now(tmp_path: Path) -> None:
-    pattern = write(tmp_path, _1=part(0), _2=part(3))
-    with vxtap.open(pattern) as opened:
-        rows = np.concatenate(list(opened.batches(1)))
-        (tmp_path / "new").write_bytes(part(0))
-        (tmp_path / "new").replace(tmp_path / "x.pcap1")
-        with pytest.raises(vxtap.UnsupportedError, match=r"x\.pcap1: .*another file has taken its name"):
-            opened.inner(rows[0])
-        assert bytes(opened.inner(rows[3])) == inner_frame(3)
-
-
-def test_frames_of_a_set(tmp_path: Path) -> None:
-    pattern = write(tmp_path, _1=part(0), _2=gzip.compress(part(3)), _3=part_ng(6))
-    with vxtap.open(pattern) as opened:
-        assert [bytes(inner) for _, inner in opened.frames()] == [inner_frame(i) for i in range(9)]
-
-
-# ---------------------------------------------------------------- outputs, and how much is open
-
-
-@pytest.mark.parametrize("name", ["x.pcap1", "x.pcap2"])
-def test_output_that_is_one_of_the_inputs(name: str, tmp_path: Path) -> None:
-    pattern = write(tmp_path, _1=part(0), _2=part(3))
-    with pytest.raises(vxtap.OptionError, match="one of them is the output"):
-        vxtap.decap(pattern, tmp_path / name)
-    with (tmp_path / name).open("r+b") as file, pytest.raises(vxtap.OptionError, match="one of them is the output"):
-        vxtap.decap(pattern, file)
-    held = io.BytesIO(part(0))
-    with pytest.raises(vxtap.OptionError, match="one of them is the output"):
-        vxtap.decap([part(3), held], held)
-
-
-def test_few_files_are_open_at_once(tmp_path: Path) -> None:
-    count = 200
-    pattern = write(tmp_path, **{str(i): part(i, 1) for i in range(count)})
-    code = (
-        "import resource, sys\n"
-        "resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))\n"
-        "import vxtap\n"
-        f"with vxtap.open({pattern!r}) as opened:\n"
-        "    rows = [row for batch in opened.batches(7) for row in batch]\n"
-        "    assert all(len(opened.inner(row)) == row['caplen'] for row in rows)\n"
-        f"print(len(rows), vxtap.decap({pattern!r}, sys.argv[1]).decapsulated)"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "out")]
-    environment = {**os.environ, "PYTHONPATH": str(Path(vxtap.__file__).parent.parent)}
-    ran = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60, env=environment)
-    assert ran.stdout.split() == [str(count)] * 2
-
-
-@pytest.mark.parametrize(
-    ("pattern", "files"), [("10-rotC.pcap*", 3), ("10-rotG-*.pcap", 4), ("10-restart-[ab].pcap", 2)]
-)
-def test_sets_of_the_lab(pattern: str, files: int, tmp_path: Path) -> None:
-    """As the files one by one, put together."""
-    members = sorted(LAB.glob(pattern))
-    if not members:
-        pytest.skip("the lab captures are not beside this checkout")
-    assert len(members) == files
-    rows = vxtap.read(str(LAB / pattern), frames="all")
-    single = vxtap.read(list(members), frames="all")
-    assert [name for name in rows.dtype.names or () if (rows[name] != single[name]).any()] == [
-        "frame",
-        "offset",
-        "source",
-    ]
-    assert (np.diff(rows["ts"]) >= np.timedelta64(0)).all()
-    assert rows["frame"].tolist() == list(range(1, len(rows) + 1))
-    vxtap.decap(str(LAB / pattern), tmp_path / "out.pcap")
-    one_by_one = b""
-    for member in members:
-        vxtap.decap(member, tmp_path / "one.pcap")
-        one_by_one += (tmp_path / "one.pcap").read_bytes()[24 if one_by_one else 0 :]
-    assert (tmp_path / "out.pcap").read_bytes() == one_by_one
