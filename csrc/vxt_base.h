@@ -28,10 +28,14 @@ enum {
     VXT_MAX_BLOCK = 8 << 20,      /* bytes of a pcapng block that must be held whole (not of a skipped one) */
     VXT_MAX_VLANS = 32,           /* VLAN tags in a row */
     VXT_MAX_EXTENSIONS = 16,      /* IPv6 extension headers in a row */
-    VXT_MAX_PORTS = 32,           /* UDP ports that are taken for VXLAN */
+    VXT_MAX_NSH = 4,              /* NSH headers in a row */
+    VXT_MAX_DEPTH = 8,            /* tunnels within each other */
+    VXT_MAX_PORTS = 32,           /* UDP ports that are taken for a tunnel's */
     VXT_MAX_INTERFACES = 1 << 16, /* pcapng interfaces remembered at a time */
     VXT_MAX_TUNNELS = 4096,       /* (VNI, tunnel endpoints, source) told apart */
     VXT_MAX_COUNTERS = 64,        /* keys of a small table of counts: ports, SLL2 interfaces */
+    VXT_MAX_SIGHTS = 1 << 16,     /* packets remembered for a second sight, of the last millisecond */
+    VXT_MAX_DATAGRAM = 65535,     /* bytes of a datagram put together from fragments */
 };
 
 /* Every status there is: X(NAME, family, slug, meaning).
@@ -44,19 +48,28 @@ enum {
 #define VXT_STATUS(X)                                                                                                  \
     X(OK, FRAME, decapsulated, "a tunnel header was found and its inner frame is the row's")                           \
     X(NOT_IP, FRAME, not_ip, "the link layer carries no IP: ARP, LLDP, LLC, ...")                                      \
-    X(NOT_UDP, FRAME, not_udp, "IP without UDP: TCP, ICMP (whatever it quotes), ...")                                  \
+    X(NOT_UDP, FRAME, not_udp, "IP without UDP (or GRE, where asked for): TCP, ICMP (whatever it quotes), ...")        \
     X(OTHER_PORT, FRAME, other_port, "UDP to a port that is not taken for a tunnel's")                                 \
     X(NO_VNI_FLAG, FRAME, no_vni_flag, "the port of a tunnel, but the VXLAN I flag is not set")                        \
     X(TRUNCATED_OUTER, FRAME, truncated_outer, "the capture cut a header up to and including the tunnel's")            \
     X(LINK_TYPE, FRAME, link_type, "a link layer that vxtap does not know")                                            \
     X(NO_INTERFACE, FRAME, no_interface, "a pcapng frame of an interface that its section does not declare")           \
     X(MALFORMED, FRAME, malformed, "an outer header contradicts itself or the lengths around it")                      \
-    X(FRAGMENT_LOST, FRAME, fragment_lost, "a later fragment of a UDP datagram: its tunnel header is elsewhere")       \
+    X(SECOND_SIGHT, FRAME, second_sight, "the very same packet was seen on another interface before")                  \
+    X(FRAGMENT_JOINED, FRAME, fragment_joined, "a fragment of a datagram that another frame completes, or may yet")    \
+    X(FRAGMENT_LOST, FRAME, fragment_lost, "a fragment of a datagram of which other fragments are missing")            \
+    X(FRAGMENT_OVERLAP, FRAME, fragment_overlap, "a fragment of a datagram that was refused: two of them overlap")     \
+    X(INNER_TYPE, FRAME, inner_type, "a tunnel, but not of Ethernet or IP, or a kind of GRE that was not asked for")   \
     X(FILTERED, FRAME, filtered, "a tunnel, but its VNI was not asked for")                                            \
+    X(NO_ETHERNET, FRAME, no_ethernet, "an inner packet without Ethernet, for which a classic pcap has no place")      \
     X(KEPT, FRAME, kept, "not decapsulated and written as it was (`keep_others`)")                                     \
     X(MORE_INPUT, STEP, more_input, "the buffer ends within a record: call again with more bytes")                     \
     X(MORE_OUTPUT, STEP, more_output, "the output is full: call again with room")                                      \
     X(MORE_INTERFACES, STEP, more_interfaces, "the interface table is full: grow it and call again")                   \
+    X(MORE_SIGHTS, STEP, more_sights, "the table of packets seen is full: grow it and call again")                     \
+    X(MORE_HISTORY, STEP, more_history, "bytes of packets that were passed are needed: bring them back and call again") \
+    X(MORE_FRAGMENTS, STEP, more_fragments, "the memory for fragments is full: grow it and call again")                \
+    X(GIVE_UP, STEP, give_up, "a datagram has to be given up before the frame is decided (within the core only)")      \
     X(EMPTY, TRUNCATED, empty, "the file is empty")                                                                    \
     X(CUT_HEADER, TRUNCATED, cut_header, "the file ends within its own header")                                        \
     X(NOT_CAPTURE, FORMAT, not_capture, "not a capture: it starts with no pcap or pcapng magic")                       \

@@ -1,12 +1,24 @@
-/* vxt_decap.h: one frame -> one record. Written once; scan and rewrite both stand on it. */
+/* vxt_decap.h: one frame -> one record. Written once; scan and rewrite both stand on it. The stages, in this order: link,
+ * IP, second sight, reassembly, UDP or GRE, tunnel, inner. */
 #ifndef VXT_DECAP_H
 #define VXT_DECAP_H
 
+#include "vxt_frag.h"
 #include "vxt_frame.h"
 #include "vxt_options.h"
+#include "vxt_sight.h"
 
-/* Decide what becomes of a frame. All of `r` is written; its status is returned too. `inner` is the inner frame where
- * it is VXT_OK; the UDP payload where it is VXT_OTHER_PORT; else the frame as captured. */
-vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options, vxt_packet *r, vxt_span *inner);
+/* What has to be remembered from frame to frame. */
+typedef struct vxt_memory {
+    vxt_sights sights;
+    vxt_frags frags;
+} vxt_memory;
+
+/* Decide what becomes of a frame. VXT_OK: all of `r` is written, and r->status is the outcome. `inner` is the inner
+ * frame where that is VXT_OK; the UDP payload where it is VXT_OTHER_PORT; else the frame as captured. Else MORE_SIGHTS,
+ * MORE_FRAGMENTS or GIVE_UP (see vxt_frag.h): nothing is decided, and the frame may be asked for again, as it may after
+ * VXT_OK, until another one is. */
+vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
+                     vxt_span *inner);
 
 #endif

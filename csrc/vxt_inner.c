@@ -153,7 +153,7 @@ static VXT_HOT bool parse_eth(vxt_packet *r, vxt_span *frame)
 
 static VXT_HOT bool parse_ip(vxt_packet *r, vxt_span *span, vxt_ip *ip)
 {
-    vxt_status status = vxt_ip_parse(r->ethertype, span, ip);
+    vxt_status status = vxt_ip_parse(r->ethertype, VXT_IP_ALL, span, ip);
 
     note(r, status);
     if (!ip->src)
@@ -197,7 +197,9 @@ VXT_HOT void vxt_inner_parse(vxt_span frame, vxt_level level, vxt_packet *r)
     uint32_t start = frame.at;
     vxt_ip ip;
 
-    if (level < VXT_LEVEL_ETH || !parse_eth(r, &frame))
+    if (level < VXT_LEVEL_ETH)
+        return;
+    if (!(r->flags & VXT_FLAG_INNER_RAW) && !parse_eth(r, &frame))
         return;
     if (level < VXT_LEVEL_IP)
         return;

@@ -33,8 +33,6 @@ void vxt_interface_clock(vxt_interface *it, uint8_t ts_resol, int64_t ts_offset)
     }
 }
 
-bool vxt_interface_is_fine(const vxt_interface *it) { return it->ts_resol > 6; }
-
 /* The nanoseconds of `ticks`, each 2^-n seconds: whole seconds, and the fraction's 64 x 30 bit product by halves. */
 static void binary_time(uint64_t ticks, unsigned n, uint64_t *seconds, uint64_t *ns)
 {

@@ -41,7 +41,7 @@ void vxt_interface_clock(vxt_interface *it, uint8_t ts_resol, int64_t ts_offset)
 int64_t vxt_interface_time(const vxt_interface *it, uint64_t ticks);
 
 /* Whether its times can have digits below a microsecond. */
-bool vxt_interface_is_fine(const vxt_interface *it);
+static inline bool vxt_interface_is_fine(const vxt_interface *it) { return it->ts_resol > 6; }
 
 /* A place for one more interface, zeroed and numbered, in `*it`. VXT_OK; VXT_MORE_INTERFACES where the caller must grow
  * the table first; VXT_OK with NULL where the section has more than VXT_MAX_INTERFACES and this one is forgotten. */

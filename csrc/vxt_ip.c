@@ -33,7 +33,9 @@ static VXT_HOT vxt_status parse_ipv4(vxt_span *span, vxt_ip *ip)
     ip->dscp = (uint8_t)(first >> 18 & 0x3f);
     ip->id = second >> 16;
     ip->fragment = (second & 0x3fff) != 0;
-    ip->later = (second & 0x1fff) != 0;
+    ip->more = (second & 0x2000) != 0;
+    ip->fragment_offset = (uint16_t)(second & 0x1fff);
+    ip->later = ip->fragment_offset != 0;
     ip->ttl = h[8];
     ip->proto = h[9];
     ip->src = h + 12;
@@ -80,7 +82,9 @@ static vxt_status pass_extension(extension kind, vxt_span *span, vxt_ip *ip)
         uint16_t fragment = vxt_be16(h + 2);
         ip->id = vxt_be32(h + 4);
         ip->fragment = (fragment & 0xfff9) != 0;
-        ip->later = (fragment & 0xfff8) != 0;
+        ip->more = fragment & 1;
+        ip->fragment_offset = fragment >> 3;
+        ip->later = ip->fragment_offset != 0;
         ip->proto = h[0];
         return VXT_OK;
     }
@@ -91,11 +95,26 @@ static vxt_status pass_extension(extension kind, vxt_span *span, vxt_ip *ip)
     return VXT_OK;
 }
 
-static vxt_status parse_ipv6(vxt_span *span, vxt_ip *ip)
+static vxt_status pass_extensions(vxt_ip_reach reach, vxt_span *span, vxt_ip *ip)
+{
+    extension kind;
+
+    while ((kind = extension_of(ip->proto)) != NONE) {
+        vxt_status status;
+        if (ip->extensions++ == VXT_MAX_EXTENSIONS || (kind == FRAGMENT && reach == VXT_IP_BEHIND_FRAGMENT))
+            return VXT_MALFORMED;
+        if ((status = pass_extension(kind, span, ip)) != VXT_OK)
+            return status;
+        if (ip->later || (ip->fragment && reach == VXT_IP_TO_FRAGMENT)) /* what follows is a part of something */
+            return VXT_OK;
+    }
+    return VXT_OK;
+}
+
+static vxt_status parse_ipv6(vxt_ip_reach reach, vxt_span *span, vxt_ip *ip)
 {
     const uint8_t *h = vxt_span_take(span, IPV6_LEN);
     uint32_t payload_len;
-    extension kind;
 
     if (!h)
         return vxt_span_why(*span, IPV6_LEN);
@@ -109,19 +128,10 @@ static vxt_status parse_ipv6(vxt_span *span, vxt_ip *ip)
     ip->dst = h + 24;
     payload_len = vxt_be16(h + 4);
     apply_length(span, payload_len, payload_len, ip);
-    for (int i = 0; (kind = extension_of(ip->proto)) != NONE; i++) {
-        vxt_status status = i < VXT_MAX_EXTENSIONS ? pass_extension(kind, span, ip) : VXT_MALFORMED;
-        if (status != VXT_OK)
-            return status;
-        if (ip->later) { /* what follows is the middle of something */
-            ip->hidden = extension_of(ip->proto) != NONE;
-            return VXT_OK;
-        }
-    }
-    return VXT_OK;
+    return pass_extensions(reach, span, ip);
 }
 
-VXT_HOT vxt_status vxt_ip_parse(uint16_t ethertype, vxt_span *span, vxt_ip *ip)
+VXT_HOT vxt_status vxt_ip_parse(uint16_t ethertype, vxt_ip_reach reach, vxt_span *span, vxt_ip *ip)
 {
     vxt_status status = VXT_NOT_IP;
 
@@ -131,12 +141,21 @@ VXT_HOT vxt_status vxt_ip_parse(uint16_t ethertype, vxt_span *span, vxt_ip *ip)
     if (ethertype == VXT_ETHERTYPE_IPV6) {
         vxt_span span6 = *span; /* copies: see VXT_HOT */
         vxt_ip ip6 = *ip;
-        status = parse_ipv6(&span6, &ip6);
+        status = parse_ipv6(reach, &span6, &ip6);
         *span = span6;
         *ip = ip6;
     }
     return status;
 }
+
+vxt_status vxt_ip_resume(vxt_span *span, vxt_ip *ip)
+{
+    ip->fragment = ip->later = false;
+    ip->extensions = 0;
+    return ip->version == 6 ? pass_extensions(VXT_IP_BEHIND_FRAGMENT, span, ip) : VXT_OK;
+}
+
+bool vxt_ip_hides_protocol(const vxt_ip *ip) { return ip->version == 6 && extension_of(ip->proto) != NONE; }
 
 VXT_HOT void vxt_ip_address(uint8_t *column, const vxt_ip *ip, const uint8_t *address)
 {

@@ -5,22 +5,34 @@
 #include "vxt_bytes.h"
 #include "vxt_slice.h"
 
-enum { VXT_IP_ICMP = 1, VXT_IP_TCP = 6, VXT_IP_UDP = 17, VXT_IP_ICMPV6 = 58, VXT_IP_SCTP = 132 };
+enum { VXT_IP_ICMP = 1, VXT_IP_TCP = 6, VXT_IP_UDP = 17, VXT_IP_GRE = 47, VXT_IP_ICMPV6 = 58, VXT_IP_SCTP = 132 };
 enum { VXT_UDP_LEN = 8 };
 
 typedef struct vxt_ip {
     const uint8_t *src, *dst; /* 4 or 16 bytes of the header; NULL where there is no sound header */
     uint32_t id;              /* identification, of IPv6 that of the fragment header; 0 without one */
+    uint16_t fragment_offset; /* in units of 8 bytes */
     uint8_t version, proto, ttl, dscp;
-    bool fragment; /* more fragments, or an offset */
-    bool later;    /* an offset: no L4 header here */
-    bool hidden;   /* a later fragment of which an extension header, not the protocol, is known */
-    bool beyond;   /* its length reaches behind what the lengths around it promise */
+    uint8_t extensions; /* how many IPv6 extension headers were passed */
+    bool fragment;      /* more fragments, or an offset */
+    bool more;          /* more fragments */
+    bool later;         /* an offset: no L4 header here */
+    bool beyond;        /* its length reaches behind what the lengths around it promise */
 } vxt_ip;
 
-/* Pass the IP header that `ethertype` names. VXT_OK and `span` holds the payload, clipped and counted by the header's
- * length; else NOT_IP, TRUNCATED_OUTER or MALFORMED, and `ip` holds what was reached. */
-vxt_status vxt_ip_parse(uint16_t ethertype, vxt_span *span, vxt_ip *ip);
+/* What of a fragment's packet is wanted: all that can be read in it; its own part and no more, because it will be put
+ * together with the others; or what follows in the whole, in which another fragment header is malformed. */
+typedef enum vxt_ip_reach { VXT_IP_ALL, VXT_IP_TO_FRAGMENT, VXT_IP_BEHIND_FRAGMENT } vxt_ip_reach;
+
+/* Pass the IP header that `ethertype` names, and IPv6 extension headers. VXT_OK and `span` holds the payload, clipped
+ * and counted by the header's length; else NOT_IP, TRUNCATED_OUTER or MALFORMED, and `ip` holds what was reached. */
+vxt_status vxt_ip_parse(uint16_t ethertype, vxt_ip_reach reach, vxt_span *span, vxt_ip *ip);
+
+/* Go on where VXT_IP_TO_FRAGMENT stopped, in the whole datagram: the extension headers behind the fragment's. */
+vxt_status vxt_ip_resume(vxt_span *span, vxt_ip *ip);
+
+/* Whether an IPv6 extension header comes next, behind which the protocol is: so in some fragments. */
+bool vxt_ip_hides_protocol(const vxt_ip *ip);
 
 /* An address as two big-endian numbers, IPv4 as if it were mapped: from the packet, which is there already. */
 static inline uint64_t vxt_ip_high(const vxt_ip *ip, const uint8_t *address)

@@ -6,10 +6,10 @@ enum { SLL_LEN = 16, LOOP_LEN = 4, TAG_LEN = 4 };
 enum { COOKED_OUTGOING = 4 }; /* PACKET_OUTGOING of <linux/if_packet.h> */
 
 const vxt_name vxt_link_names[] = {
-#define X(number, name, kind) {#name, #kind, "", "", number},
+#define X(number, name, kind) {#name, #kind, "", "", number, 0},
     VXT_LINK_TYPES(X)
 #undef X
-        {NULL, NULL, NULL, NULL, 0}};
+        {NULL, NULL, NULL, NULL, 0, 0}};
 
 vxt_link_kind vxt_link_kind_of(uint32_t linktype)
 {

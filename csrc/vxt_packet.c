@@ -8,19 +8,19 @@ const vxt_field vxt_fields[] = {
         {NULL, NULL, NULL, NULL, 0, 0, VXT_LEVEL_FRAME}};
 
 const vxt_name vxt_status_names[] = {
-#define X(name, family, slug, text) {#name, #family, #slug, text, VXT_##name},
+#define X(name, family, slug, text) {#name, #family, #slug, text, VXT_##name, 0},
     VXT_STATUS(X)
 #undef X
-        {NULL, NULL, NULL, NULL, 0}};
+        {NULL, NULL, NULL, NULL, 0, 0}};
 
 const vxt_name vxt_flag_names[] = {
-#define X(name, bit, text) {#name, "", "", text, VXT_FLAG_##name},
+#define X(name, bit, text) {#name, "", "", text, VXT_FLAG_##name, 0},
     VXT_FLAGS(X)
 #undef X
-        {NULL, NULL, NULL, NULL, 0}};
+        {NULL, NULL, NULL, NULL, 0, 0}};
 
 const vxt_name vxt_tunnel_names[] = {
-#define X(name, value, text) {#name, "", "", text, VXT_TUNNEL_##name},
+#define X(name, value, option, carrier, port, text) {#name, #carrier, option, text, VXT_TUNNEL_##name, port},
     VXT_TUNNELS(X)
 #undef X
-        {NULL, NULL, NULL, NULL, 0}};
+        {NULL, NULL, NULL, NULL, 0, 0}};

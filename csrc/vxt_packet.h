@@ -27,7 +27,7 @@ typedef enum vxt_level {
     X(uint32_t, 1, source, "u4", FRAME, "", "which of the sources of a read, from 0")                                  \
     X(uint32_t, 1, interface, "u4", FRAME, "", "SLL2 interface index, or number of the pcapng interface")              \
     X(uint32_t, 1, flags, "u4", L4, "bits", "see Flag")                                                                \
-    X(uint32_t, 1, vni, "u4", FRAME, "24 bits", "VXLAN network identifier")                                            \
+    X(uint32_t, 1, vni, "u4", FRAME, "24 bits", "network identifier; GRE: the key, 32 bits; ERSPAN: the session")      \
     X(uint32_t, 1, ip_id, "u4", IP, "", "inner IPv4 identification, or that of an IPv6 fragment; 0 without one")       \
     X(uint32_t, 1, tcp_seq, "u4", L4, "", "inner TCP sequence number")                                                 \
     X(uint32_t, 1, tcp_ack, "u4", L4, "", "inner TCP acknowledgement number")                                          \
@@ -87,7 +87,10 @@ static inline void vxt_packet_clear(vxt_packet *r)
     X(GBP, 5, "the G bit is set: `gbp` holds a group policy id")                                                       \
     X(RESERVED_BITS, 6, "a reserved bit of the VXLAN header is set")                                                   \
     X(OUTGOING, 7, "the collector itself sent the frame, by its link layer or pcapng flags")                           \
-    X(NO_TIME, 8, "the frame has no time, or one that 64 bits of nanoseconds do not hold")
+    X(NO_TIME, 8, "the frame has no time, or one that 64 bits of nanoseconds do not hold")                             \
+    X(REASSEMBLED, 9, "the frame completed a datagram of several fragments: the inner frame is not in one piece")      \
+    X(NESTED, 10, "the inner frame came out of a tunnel within a tunnel (`depth`)")                                    \
+    X(INNER_RAW, 11, "the inner frame has no Ethernet header: it starts with IP")
 
 enum vxt_flag {
 #define X(name, bit, text) VXT_FLAG_##name = 1 << bit,
@@ -95,13 +98,20 @@ enum vxt_flag {
 #undef X
 };
 
-/* Tunnels: X(NAME, value, meaning). */
+/* Tunnels: X(NAME, value, name as an option, what carries it, UDP port by default, meaning). */
 #define VXT_TUNNELS(X)                                                                                                 \
-    X(NONE, 0, "no tunnel")                                                                                            \
-    X(VXLAN, 1, "VXLAN, RFC 7348")
+    X(NONE, 0, "", NONE, 0, "no tunnel")                                                                               \
+    X(VXLAN, 1, "vxlan", UDP, 4789, "VXLAN, RFC 7348")                                                                 \
+    X(VXLAN_GPE, 2, "vxlan-gpe", UDP, 4790, "generic protocol extension of VXLAN, draft-ietf-nvo3-vxlan-gpe")          \
+    X(GENEVE, 3, "geneve", UDP, 6081, "Geneve, RFC 8926")                                                              \
+    X(GRE, 4, "gre", GRE, 0, "GRE, RFC 2784 and 2890, of Ethernet or IP")                                              \
+    X(NVGRE, 5, "nvgre", GRE, 0, "NVGRE, RFC 7637: GRE of Ethernet with a network in its key")                         \
+    X(ERSPAN_I, 6, "erspan", GRE, 0, "ERSPAN type I, draft-foschiano-erspan: GRE and nothing else")                    \
+    X(ERSPAN_II, 7, "erspan", GRE, 0, "ERSPAN type II")                                                                \
+    X(ERSPAN_III, 8, "erspan", GRE, 0, "ERSPAN type III")
 
 enum vxt_tunnel {
-#define X(name, value, text) VXT_TUNNEL_##name = value,
+#define X(name, value, option, carrier, port, text) VXT_TUNNEL_##name = value,
     VXT_TUNNELS(X)
 #undef X
 };
@@ -116,7 +126,7 @@ typedef struct vxt_field {
 /* A named value of any of the tables above, for those who build enums and docs. */
 typedef struct vxt_name {
     const char *name, *family, *slug, *text;
-    uint32_t value;
+    uint32_t value, port;
 } vxt_name;
 
 /* Each table ends with a row whose name is NULL. */

@@ -1,13 +1,76 @@
 #include "vxt_pass.h"
 
-#include "vxt_tunnel.h"
+#include "vxt_vxlan.h"
+
+size_t vxt_pass_recent(const vxt_pass *pass, uint64_t number)
+{
+    uint64_t back = pass->reader.frames - number;
+
+    return back < pass->recent.count ? pass->recent.count - 1 - (size_t)back : SIZE_MAX;
+}
+
+/* The fragments of the leaving datagram wait no longer: what was counted as joined becomes what they are now. */
+static void settle_leaving(vxt_pass *pass)
+{
+    const vxt_frags *frags = &pass->memory.frags;
+    const vxt_datagram *d = vxt_frags_leaving(frags);
+
+    pass->outcomes[VXT_FRAGMENT_JOINED] -= d->frames;
+    pass->outcomes[frags->leaving_as] += d->frames;
+    for (uint32_t i = pass->recent.count ? d->held : VXT_FRAG_NONE; i != VXT_FRAG_NONE;
+         i = vxt_frags_held(frags, i)->next) {
+        size_t row = vxt_pass_recent(pass, vxt_frags_held(frags, i)->frame);
+        if (row != SIZE_MAX)
+            pass->recent.status[row * pass->recent.row_size] = (uint8_t)frags->leaving_as;
+    }
+    vxt_frags_drop_leaving(&pass->memory.frags);
+}
+
+/* Give up the leaving datagram. Where its first fragment goes on alone: true, and `step` and `r` are that. */
+static bool give_up(vxt_pass *pass, vxt_step *step, vxt_packet *r)
+{
+    vxt_frags *frags = &pass->memory.frags;
+    const vxt_datagram *d = vxt_frags_leaving(frags);
+
+    if (frags->leaving_as != VXT_FRAGMENT_LOST || !d->has_first) {
+        settle_leaving(pass);
+        return false;
+    }
+    *r = d->first;
+    step->late = true;
+    step->fine = d->first_fine;
+    step->inner = vxt_frags_first(frags);
+    return true;
+}
+
+static vxt_status drain(vxt_pass *pass, vxt_step *step, vxt_packet *r)
+{
+    while (vxt_frags_leave_oldest(&pass->memory.frags))
+        if (give_up(pass, step, r))
+            return VXT_OK;
+    return VXT_MORE_INPUT;
+}
 
 VXT_HOT vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r)
 {
-    vxt_status status = vxt_reader_next(&pass->reader, in, &step->frame);
+    vxt_step late; /* a copy: see VXT_HOT */
+    vxt_status status;
 
-    if (status == VXT_OK)
-        vxt_decap(&step->frame, &pass->options, r, &step->inner);
+    if (pass->ending) {
+        status = drain(pass, &late, r);
+        *step = late;
+        return status;
+    }
+    if ((status = vxt_reader_next(&pass->reader, in, &step->frame)) != VXT_OK)
+        return status;
+    step->late = false;
+    step->fine = step->frame.fine;
+    while ((status = vxt_decap(&step->frame, &pass->options, &pass->memory, r, &step->inner)) == VXT_GIVE_UP) {
+        if (give_up(pass, &late, r)) {
+            *step = late;
+            return VXT_OK;
+        }
+    }
     return status;
 }
 
@@ -23,9 +86,8 @@ static VXT_HOT void count_time(vxt_pass *pass, int64_t ts)
         pass->last = ts;
 }
 
-static void count_tunnel(vxt_pass *pass, const vxt_packet *r, uint32_t interface)
+static void count_tunnel(vxt_pass *pass, const vxt_packet *r, bool fine)
 {
-    bool fine = vxt_interface_is_fine(&pass->reader.interfaces.items[interface]);
     vxt_tunnel_row *row = vxt_tunnels_find(&pass->census->tunnels, r, fine);
 
     if (row) {
@@ -42,14 +104,28 @@ static VXT_HOT void take_census(vxt_pass *pass, const vxt_step *step, const vxt_
     if (step->frame.link == VXT_LINK_SLL2 && vxt_left(step->frame.data) >= VXT_SLL2_LEN)
         vxt_counters_add(&pass->census->interfaces, r->interface);
     if (r->status == VXT_OK)
-        count_tunnel(pass, r, step->frame.interface);
+        count_tunnel(pass, r, step->fine);
     else if (r->status == VXT_OTHER_PORT && vxt_vxlan_plausible(step->inner))
         vxt_counters_add(&pass->census->ports, r->outer_dport);
+}
+
+/* The first fragment of a datagram that is given up: decided to be joined when it came, it is something else now. */
+static void count_late(vxt_pass *pass, const vxt_packet *r, bool fine, vxt_status outcome)
+{
+    settle_leaving(pass);
+    pass->outcomes[VXT_FRAGMENT_LOST]--;
+    pass->outcomes[outcome]++;
+    if (pass->census && outcome == VXT_OK)
+        count_tunnel(pass, r, fine);
 }
 
 VXT_HOT void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step, const vxt_packet *r,
                             vxt_status outcome)
 {
+    if (step->late) {
+        count_late(pass, r, step->fine, outcome);
+        return;
+    }
     pass->outcomes[outcome]++;
     if (outcome == VXT_KEPT)
         pass->kept[r->status]++;

@@ -14,27 +14,43 @@ typedef struct vxt_census {
     vxt_counters ports;      /* UDP ports that carry what looks like VXLAN but were not asked for */
 } vxt_census;
 
+/* Rows that were written and are still at hand, to correct the status of fragments that turn out to be lost: one a
+ * frame, the last for the last frame counted. */
+typedef struct vxt_recent {
+    uint8_t *status; /* that of the first row */
+    size_t count, row_size;
+} vxt_recent;
+
 typedef struct vxt_pass {
     vxt_reader reader;
     vxt_options options;
+    vxt_memory memory;
     vxt_census *census;              /* memory of the caller, or NULL */
     uint64_t outcomes[VXT_OUTCOMES]; /* frames by status */
     uint64_t kept[VXT_OUTCOMES];     /* of those with VXT_KEPT: what they would have been */
     uint64_t timeless;               /* frames without a time */
     int64_t first, last;             /* earliest and latest time of a frame */
+    vxt_recent recent;
+    bool ending; /* the caller knows of no more input: what waits is given up */
 } vxt_pass;
 
 /* A frame between being decided and being counted. */
 typedef struct vxt_step {
-    vxt_frame frame;
-    vxt_span inner; /* see vxt_decap */
+    vxt_frame frame; /* only of a frame that is not late */
+    vxt_span inner;  /* see vxt_decap */
+    bool late;       /* no frame of the input, but the first fragment of a datagram that is given up */
+    bool fine;       /* its times can have digits below a microsecond */
 } vxt_step;
 
 /* Decide the next frame of `in` into `r`. Nothing is counted yet: what does not fit an output can be asked for again.
- * Returns as vxt_reader_next; the outcome is r->status. */
+ * Returns as vxt_reader_next, or MORE_SIGHTS, MORE_FRAGMENTS; the outcome is r->status. While the pass is ending, `in` is
+ * not looked at, and MORE_INPUT says that nothing is left. */
 vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r);
 
 /* Count the frame, as `outcome` (what it was decided to be, or VXT_KEPT), and move past it. */
 void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step, const vxt_packet *r, vxt_status outcome);
+
+/* The row of frame `number`, counted from pass->recent.status, or SIZE_MAX where it is not at hand. */
+size_t vxt_pass_recent(const vxt_pass *pass, uint64_t number);
 
 #endif

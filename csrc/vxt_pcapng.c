@@ -127,6 +127,7 @@ static void set_interface(const vxt_interfaces *table, packet_block *block, vxt_
     const vxt_interface *it = vxt_interface_find(table, block->interface);
 
     frame->interface_number = table->section + block->interface;
+    frame->several = table->count - table->first > 1;
     frame->ts = VXT_NAT;
     if (!it) {
         frame->status = VXT_NO_INTERFACE;
@@ -134,6 +135,7 @@ static void set_interface(const vxt_interfaces *table, packet_block *block, vxt_
     }
     frame->interface = table->first + block->interface;
     frame->link = (vxt_link_kind)it->link;
+    frame->fine = vxt_interface_is_fine(it);
     if (block->timed)
         frame->ts = vxt_interface_time(it, block->ticks);
     else if (it->snaplen && block->caplen > it->snaplen)

@@ -23,10 +23,13 @@ static vxt_status open_capture(vxt_reader *reader, vxt_slice *in)
 static VXT_HOT vxt_status next_of_pcap(vxt_reader *reader, vxt_slice in, vxt_frame *frame)
 {
     const vxt_interfaces *table = &reader->interfaces;
+    const vxt_interface *it = &table->items[table->first];
 
     frame->interface = table->first;
     frame->interface_number = table->section;
-    frame->link = (vxt_link_kind)table->items[table->first].link;
+    frame->several = false;
+    frame->fine = vxt_interface_is_fine(it);
+    frame->link = (vxt_link_kind)it->link;
     return vxt_pcap_next(&reader->pcap, in, frame);
 }
 

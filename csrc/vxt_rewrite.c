@@ -5,8 +5,30 @@
 enum {
     PREFACE_LEN = VXT_WRITE_SECTION_LEN + VXT_WRITE_INTERFACE_LEN,
     LINKTYPE_ETHERNET = 1,
+    LINKTYPE_RAW = 101,
     PCAPNG_LINKTYPES = 1 << 16
 };
+
+/* One frame on its way out: what it holds, and how long it is with the Ethernet header that is made up for it. */
+typedef struct outgoing {
+    vxt_slice data;
+    const vxt_packet *r;
+    uint32_t made_up; /* bytes of that header, or 0 */
+    bool fine;
+} outgoing;
+
+static VXT_HOT bool is_raw(const vxt_packet *r) { return r->status == VXT_OK && r->flags & VXT_FLAG_INNER_RAW; }
+
+/* The data moves before anything else is written, here and below: it may lie where its own headers will be. */
+static VXT_HOT void put_data(uint8_t *p, const outgoing *frame)
+{
+    memmove(p + frame->made_up, frame->data.p, frame->r->caplen);
+    if (!frame->made_up)
+        return;
+    memset(p, 0, 2 * VXT_MACLEN);
+    p[2 * VXT_MACLEN] = (uint8_t)(frame->r->ethertype >> 8);
+    p[2 * VXT_MACLEN + 1] = (uint8_t)frame->r->ethertype;
+}
 
 /* A classic pcap has one resolution: the finest that the input has declared when the first frame is written. */
 static bool any_fine(const vxt_interfaces *table)
@@ -32,18 +54,18 @@ static bool put_pcap_header(vxt_rewrite *w, vxt_room *out)
     return p && put_file_header(w, p);
 }
 
-/* The data moves first, here and below: it may lie where its own header will be. */
-static VXT_HOT vxt_status put_pcap(vxt_rewrite *w, vxt_slice data, const vxt_packet *r, vxt_room *out)
+static VXT_HOT vxt_status put_pcap(vxt_rewrite *w, const outgoing *frame, vxt_room *out)
 {
+    const vxt_packet *r = frame->r;
     vxt_room room = *out;
     uint8_t *p;
 
     if (!w->started && !put_pcap_header(w, &room))
         return VXT_MORE_OUTPUT;
-    if (!(p = vxt_claim(&room, VXT_PCAP_RECORD_LEN + (size_t)r->caplen)))
+    if (!(p = vxt_claim(&room, VXT_PCAP_RECORD_LEN + (size_t)r->caplen + frame->made_up)))
         return VXT_MORE_OUTPUT;
-    memmove(p + VXT_PCAP_RECORD_LEN, data.p, r->caplen);
-    vxt_write_pcap_record(p, w->nano, r->ts, r->caplen, r->wirelen);
+    put_data(p + VXT_PCAP_RECORD_LEN, frame);
+    vxt_write_pcap_record(p, w->nano, r->ts, r->caplen + frame->made_up, r->wirelen + frame->made_up);
     if (!vxt_write_fits_pcap(r->ts))
         w->unwritable++;
     else if (!w->nano && r->ts % 1000 != 0)
@@ -70,7 +92,7 @@ static void announce(emission *e, uint32_t linktype, const char *name, size_t na
 
 /* The interface of a decapsulated frame: one for each tunnel, and one for all tunnels beyond those that are told apart.
  */
-static void use_tunnel(vxt_rewrite *w, const vxt_packet *r, emission *e)
+static void use_tunnel(vxt_rewrite *w, const vxt_packet *r, uint32_t linktype, emission *e)
 {
     vxt_tunnel_row *row = vxt_tunnels_find(&w->pass.census->tunnels, r, e->packet.fine);
     vxt_tunnel_key key;
@@ -79,13 +101,13 @@ static void use_tunnel(vxt_rewrite *w, const vxt_packet *r, emission *e)
     if (row) {
         e->slot = &row->output;
         if (*e->slot == 0)
-            announce(e, LINKTYPE_ETHERNET, name, vxt_write_tunnel_name(name, &row->key));
+            announce(e, linktype, name, vxt_write_tunnel_name(name, &row->key));
         return;
     }
     key = vxt_tunnel_key_of(r, e->packet.fine);
-    e->slot = &w->other[e->packet.fine];
+    e->slot = &w->other[linktype == LINKTYPE_RAW][e->packet.fine];
     if (*e->slot == 0)
-        announce(e, LINKTYPE_ETHERNET, "other", 5);
+        announce(e, linktype, "other", 5);
     e->packet.comment = e->comment;
     e->packet.comment_len = vxt_write_tunnel_name(e->comment, &key);
 }
@@ -105,57 +127,92 @@ static void use_input(vxt_interface *it, emission *e)
 /* Cooked headers say the direction themselves. */
 static bool is_cooked(const vxt_interface *it) { return it->link == VXT_LINK_SLL || it->link == VXT_LINK_SLL2; }
 
-static void plan(vxt_rewrite *w, vxt_interface *it, const vxt_packet *r, emission *e)
+/* `it` is the interface of the input, of a frame that is kept. */
+static void plan(vxt_rewrite *w, vxt_interface *it, const outgoing *frame, emission *e)
 {
+    const vxt_packet *r = frame->r;
+
     e->slot = NULL;
-    e->packet = (vxt_write_packet){.ts = r->ts, .caplen = r->caplen, .wirelen = r->wirelen};
-    e->packet.fine = vxt_interface_is_fine(it);
+    e->packet = (vxt_write_packet){
+        .ts = r->ts, .caplen = r->caplen + frame->made_up, .wirelen = r->wirelen + frame->made_up, .fine = frame->fine};
     e->preface_len = w->started ? 0 : put_file_header(w, e->preface);
     e->packet.outgoing = r->status != VXT_OK && (r->flags & VXT_FLAG_OUTGOING) && !is_cooked(it);
     if (r->status == VXT_OK)
-        use_tunnel(w, r, e);
+        use_tunnel(w, r, is_raw(r) && !frame->made_up ? LINKTYPE_RAW : LINKTYPE_ETHERNET, e);
     else
         use_input(it, e);
     e->packet.interface = *e->slot ? *e->slot - 1 : w->interfaces;
 }
 
-static vxt_status put_pcapng(vxt_rewrite *w, vxt_interface *it, vxt_slice data, const vxt_packet *r, vxt_room *out)
+static vxt_status put_pcapng(vxt_rewrite *w, vxt_interface *it, const outgoing *frame, vxt_room *out)
 {
     emission e;
     uint8_t *p;
 
-    plan(w, it, r, &e);
+    plan(w, it, frame, &e);
     if (!(p = vxt_claim(out, e.preface_len + vxt_write_packet_size(&e.packet))))
         return VXT_MORE_OUTPUT;
-    memmove(p + e.preface_len + VXT_WRITE_PACKET_LEN, data.p, r->caplen);
+    put_data(p + e.preface_len + VXT_WRITE_PACKET_LEN, frame);
     memcpy(p, e.preface, e.preface_len);
     vxt_write_packet_around(p + e.preface_len, &e.packet);
     w->started = true;
     if (*e.slot == 0)
         *e.slot = ++w->interfaces;
-    if (r->ts < 0)
+    if (frame->r->ts < 0)
         w->unwritable++;
     return VXT_OK;
 }
 
+/* Frames that are never written as they were: those that were not wanted, and fragments, whose bytes are in a
+ * decapsulated frame or may yet be. */
+static bool is_left_out(const vxt_packet *r)
+{
+    switch (r->status) {
+    case VXT_FILTERED:
+    case VXT_NO_INTERFACE:
+    case VXT_SECOND_SIGHT:
+    case VXT_FRAGMENT_JOINED:
+    case VXT_FRAGMENT_LOST:
+    case VXT_FRAGMENT_OVERLAP:
+        return true;
+    default:
+        return r->flags & VXT_FLAG_REASSEMBLED;
+    }
+}
+
 static bool is_kept(const vxt_rewrite *w, uint32_t interface, const vxt_packet *r)
 {
-    if (!w->keep_others || r->status == VXT_FILTERED || r->status == VXT_NO_INTERFACE)
+    if (!w->keep_others || is_left_out(r))
         return false;
     if (r->caplen > VXT_MAX_CAPLEN) /* what no reader takes back is not written */
         return false;
     return w->pass.reader.interfaces.items[interface].linktype < PCAPNG_LINKTYPES;
 }
 
+/* What is done with a frame, by what was found of it. */
+static VXT_HOT vxt_status outcome_of(const vxt_rewrite *w, const vxt_step *step, const vxt_packet *r)
+{
+    if (r->status != VXT_OK)
+        return is_kept(w, step->frame.interface, r) ? VXT_KEPT : (vxt_status)r->status;
+    return w->format == VXT_FORMAT_PCAP && is_raw(r) && !w->ethernet ? VXT_NO_ETHERNET : VXT_OK;
+}
+
 static VXT_HOT vxt_status put_frame(vxt_rewrite *w, const vxt_step *step, const vxt_packet *r, vxt_room *out)
 {
-    vxt_slice data = r->status == VXT_OK ? vxt_span_rest(step->inner) : step->frame.data;
+    outgoing frame = {step->frame.data, r, 0, step->fine};
     vxt_room room = *out; /* a copy: see VXT_HOT */
+    vxt_interface *it = NULL;
     vxt_status status;
 
+    if (r->status == VXT_OK)
+        frame.data = vxt_span_rest(step->inner);
+    else
+        it = &w->pass.reader.interfaces.items[step->frame.interface];
+    if (w->ethernet && is_raw(r))
+        frame.made_up = VXT_ETH_LEN;
     if (w->format == VXT_FORMAT_PCAP)
-        return put_pcap(w, data, r, out);
-    status = put_pcapng(w, &w->pass.reader.interfaces.items[step->frame.interface], data, r, &room);
+        return put_pcap(w, &frame, out);
+    status = put_pcapng(w, it, &frame, &room);
     *out = room;
     return status;
 }
@@ -168,11 +225,11 @@ static VXT_HOT vxt_status rewrite_one(vxt_rewrite *w, vxt_slice *in, vxt_room *o
 
     if (status != VXT_OK)
         return status;
-    outcome = (vxt_status)packet.status;
-    if (outcome != VXT_OK && is_kept(w, step.frame.interface, &packet))
-        outcome = VXT_KEPT;
+    outcome = outcome_of(w, &step, &packet);
     if (outcome == VXT_OK || outcome == VXT_KEPT) {
-        vxt_room room = in_place ? vxt_room_before(*out, step.frame.rest) : *out;
+        vxt_room room = *out;
+        if (in_place)
+            room = vxt_room_before(*out, step.late ? *in : step.frame.rest);
         if ((status = put_frame(w, &step, &packet, &room)) != VXT_OK)
             return status;
         out->p = room.p;

@@ -1,5 +1,9 @@
 #include "vxt_scan.h"
 
+#include "vxt_bytes.h"
+
+enum { PIECE_HEADER = 16, PIECE_ALIGN = 8 };
+
 /* Copies of constant size are one or two instructions; memcpy of a size that is known only here is a call. */
 static VXT_HOT void copy_column(uint8_t *to, const uint8_t *from, size_t size)
 {
@@ -36,8 +40,47 @@ static VXT_HOT void copy_columns(const vxt_scan *scan, const vxt_packet *r, uint
     }
 }
 
+/* An inner frame that is not in one piece is copied out; false where there is no room for it. */
+static bool keep_piece(vxt_pieces *pieces, vxt_span inner, bool late, const vxt_packet *r)
+{
+    vxt_slice data = vxt_span_rest(inner);
+    const uint8_t *p = vxt_take(&data, r->caplen);
+    vxt_room room = vxt_room_of(pieces->data, pieces->size);
+    size_t whole = (r->caplen + (size_t)PIECE_ALIGN - 1) / PIECE_ALIGN * PIECE_ALIGN;
+    uint8_t *to;
+
+    if (!pieces->data || r->status != VXT_OK || !(late || r->flags & VXT_FLAG_REASSEMBLED))
+        return true;
+    vxt_claim(&room, pieces->used);
+    if (!p || !(to = vxt_claim(&room, PIECE_HEADER + whole)))
+        return false;
+    vxt_put_le64(to, r->offset);
+    vxt_put_le64(to + 8, r->caplen);
+    memcpy(to + PIECE_HEADER, p, r->caplen);
+    pieces->used += PIECE_HEADER + whole;
+    return true;
+}
+
+/* A late row where skipped frames have rows too: it takes the place of the one that its frame has, if that is still at
+ * hand. `p` is the next free row, and `r` may be there. True where that is taken. */
+static bool put_late(vxt_scan *scan, const vxt_packet *r, uint8_t *rows, uint8_t *p)
+{
+    size_t at = vxt_pass_recent(&scan->pass, r->frame);
+    uint8_t *row = at == SIZE_MAX ? p : &rows[at * scan->row_size];
+
+    if (scan->column_count)
+        copy_columns(scan, r, row);
+    else
+        memmove(row, r, sizeof *r);
+    if (at != SIZE_MAX)
+        return false;
+    scan->broken = true;
+    scan->pass.recent.count = 0;
+    return true;
+}
+
 /* Whole records are parsed where they will stay, projected ones beside it. */
-static VXT_HOT vxt_status scan_one(vxt_scan *scan, vxt_slice *in, vxt_room *out)
+static VXT_HOT vxt_status scan_one(vxt_scan *scan, vxt_slice *in, uint8_t *rows, vxt_room *out)
 {
     vxt_packet packet, *r = &packet;
     vxt_room row = *out;
@@ -51,25 +94,51 @@ static VXT_HOT vxt_status scan_one(vxt_scan *scan, vxt_slice *in, vxt_room *out)
         r = (vxt_packet *)(void *)p;
     if ((status = vxt_pass_next(&scan->pass, in, &step, r)) != VXT_OK)
         return status;
+    if ((step.late || r->flags & VXT_FLAG_REASSEMBLED) && !keep_piece(&scan->pieces, step.inner, step.late, r))
+        return VXT_MORE_OUTPUT;
     vxt_pass_count(&scan->pass, in, &step, r, (vxt_status)r->status);
     if (r->status != VXT_OK && !scan->pass.options.skipped_rows)
         return VXT_OK;
+    if (step.late && scan->pass.options.skipped_rows) {
+        if (put_late(scan, r, rows, p))
+            *out = row;
+        return VXT_OK;
+    }
     if (r == &packet)
         copy_columns(scan, r, p);
+    scan->pass.recent.count += !scan->broken;
     *out = row;
     return VXT_OK;
 }
 
-vxt_status vxt_scan_run(vxt_scan *scan, const uint8_t *in, size_t length, void *out, size_t size, size_t *used,
-                        size_t *rows)
+/* The rows at hand, whose statuses can still be corrected. */
+static void set_recent(vxt_scan *scan, uint8_t *rows, size_t count)
+{
+    vxt_recent *recent = &scan->pass.recent;
+    size_t at = offsetof(vxt_packet, status);
+
+    if (count == 0)
+        scan->broken = !scan->pass.options.skipped_rows;
+    recent->status = scan->column_count == 0 ? &rows[at] : NULL;
+    for (uint32_t i = 0; i < scan->column_count; i++)
+        if (scan->columns[i].from == at)
+            recent->status = &rows[scan->columns[i].to];
+    recent->row_size = scan->row_size;
+    recent->count = scan->broken ? 0 : count;
+}
+
+vxt_status vxt_scan_run(vxt_scan *scan, const uint8_t *in, size_t length, void *rows, size_t size, size_t *used,
+                        size_t *count)
 {
     vxt_slice start = vxt_slice_of(in, length), rest = start;
-    vxt_room all = vxt_room_of(out, size), room = all;
+    vxt_room all = vxt_room_of(rows, size), room = all;
     vxt_status status = VXT_OK;
 
+    set_recent(scan, rows, *count);
+    vxt_claim(&room, *count * scan->row_size);
     while (status == VXT_OK)
-        status = scan_one(scan, &rest, &room);
+        status = scan_one(scan, &rest, rows, &room);
     *used = vxt_behind(rest, start);
-    *rows = vxt_written(room, all) / scan->row_size;
+    *count = vxt_written(room, all) / scan->row_size;
     return status;
 }

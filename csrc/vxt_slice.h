@@ -31,6 +31,9 @@ static inline const uint8_t *vxt_take(vxt_slice *s, size_t n)
 /* The first n bytes without moving; NULL where fewer are left. */
 static inline const uint8_t *vxt_peek(vxt_slice s, size_t n) { return n > vxt_left(s) ? NULL : s.p; }
 
+/* The last n bytes; NULL where there are fewer. */
+static inline const uint8_t *vxt_last(vxt_slice s, size_t n) { return n > vxt_left(s) ? NULL : s.end - n; }
+
 /* Shrink s to its first n bytes; a slice that is shorter stays as it is. */
 static inline void vxt_clip(vxt_slice *s, uint64_t n)
 {

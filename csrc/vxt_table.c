@@ -1,22 +1,18 @@
 #include "vxt_table.h"
 
-#include "vxt_bytes.h"
+#include "vxt_hash.h"
 
-static uint64_t mix_in(uint64_t h, uint64_t word)
-{
-    h = (h ^ word) * 0x9e3779b97f4a7c15u;
-    return h ^ h >> 32;
-}
+static bool is_raw_row(const vxt_packet *r) { return r->flags & VXT_FLAG_INNER_RAW; }
 
 static uint32_t slot_of(const vxt_tunnels *table, const vxt_packet *r, bool fine)
 {
-    uint64_t h = mix_in(table->seed, vxt_le64(r->outer_src));
+    uint64_t h = vxt_mix(table->seed, vxt_le64(r->outer_src));
 
-    h = mix_in(h, vxt_le64(r->outer_src + 8));
-    h = mix_in(h, vxt_le64(r->outer_dst));
-    h = mix_in(h, vxt_le64(r->outer_dst + 8));
-    h = mix_in(h, (uint64_t)r->vni << 32 | r->source);
-    h = mix_in(h, fine ^ table->seed);
+    h = vxt_mix(h, vxt_le64(r->outer_src + 8));
+    h = vxt_mix(h, vxt_le64(r->outer_dst));
+    h = vxt_mix(h, vxt_le64(r->outer_dst + 8));
+    h = vxt_mix(h, (uint64_t)r->vni << 32 | r->source);
+    h = vxt_mix(h, (uint64_t)r->tunnel << 2 | (uint64_t)is_raw_row(r) << 1 | fine);
     return (uint32_t)(h % VXT_TUNNEL_SLOTS);
 }
 
@@ -30,12 +26,13 @@ static bool is_address(const uint8_t *a, const uint8_t *b)
 static bool is_tunnel(const vxt_tunnel_key *key, const vxt_packet *r, bool fine)
 {
     return key->vni == r->vni && is_address(key->outer_src, r->outer_src) && is_address(key->outer_dst, r->outer_dst) &&
-           key->source == r->source && key->fine == fine && key->tunnel == r->tunnel;
+           key->source == r->source && key->fine == fine && key->raw == is_raw_row(r) && key->tunnel == r->tunnel;
 }
 
 vxt_tunnel_key vxt_tunnel_key_of(const vxt_packet *r, bool fine)
 {
-    vxt_tunnel_key key = {.vni = r->vni, .source = r->source, .fine = fine, .tunnel = r->tunnel};
+    vxt_tunnel_key key = {
+        .vni = r->vni, .source = r->source, .fine = fine, .raw = is_raw_row(r), .tunnel = r->tunnel};
 
     memcpy(key.outer_src, r->outer_src, VXT_IPLEN);
     memcpy(key.outer_dst, r->outer_dst, VXT_IPLEN);

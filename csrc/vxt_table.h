@@ -8,7 +8,9 @@
 typedef struct vxt_tunnel_key {
     uint8_t outer_src[VXT_IPLEN], outer_dst[VXT_IPLEN];
     uint32_t vni, source;
-    uint32_t fine; /* 1 where its times have digits below a microsecond, which an output interface must know */
+    /* An output interface has one clock and one link type: */
+    uint16_t fine; /* 1 where its times have digits below a microsecond */
+    uint16_t raw;  /* 1 where its inner frames start with IP */
     uint32_t tunnel;
 } vxt_tunnel_key;
 

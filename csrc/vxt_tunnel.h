@@ -1,19 +1,18 @@
-/* vxt_tunnel.h: UDP (RFC 768) and VXLAN (RFC 7348) up to the inner frame. */
+/* vxt_tunnel.h: from the IP payload to the inner frame: UDP (RFC 768) or GRE, and the tunnel header on it. */
 #ifndef VXT_TUNNEL_H
 #define VXT_TUNNEL_H
 
+#include "vxt_encap.h"
 #include "vxt_ip.h"
 #include "vxt_options.h"
 
-/* Pass the UDP header: ports into `r`, `span` becomes its payload, clipped and counted by the UDP length. VXT_OK,
- * NOT_UDP, FRAGMENT_LOST, TRUNCATED_OUTER or MALFORMED, or OTHER_PORT with `span` at the payload all the same. */
-vxt_status vxt_udp_parse(const vxt_ip *ip, const vxt_options *options, vxt_span *span, vxt_packet *r);
+/* Whether a packet of this protocol may carry a tunnel that is asked for. */
+bool vxt_tunnel_carries(const vxt_options *options, const vxt_ip *ip);
 
-/* Pass the VXLAN header: tunnel, vni, gbp and flags into `r`, `span` becomes the inner frame. VXT_OK, TRUNCATED_OUTER,
- * MALFORMED, NO_VNI_FLAG or FILTERED. */
-vxt_status vxt_vxlan_parse(const vxt_options *options, vxt_span *span, vxt_packet *r);
-
-/* Whether the payload of a UDP datagram to some other port looks like VXLAN: a guess, to answer a wrong `ports`. */
-bool vxt_vxlan_plausible(vxt_span payload);
+/* Pass the carrier's header and the tunnel's: outer ports and tunnel columns into `r`, `span` becomes the inner frame,
+ * which starts with `*inside`. VXT_OK; NOT_UDP, TRUNCATED_OUTER, MALFORMED, NO_VNI_FLAG, INNER_TYPE, FILTERED; or
+ * OTHER_PORT with `span` at the UDP payload. */
+vxt_status vxt_tunnel_parse(const vxt_options *options, const vxt_ip *ip, vxt_span *span, vxt_packet *r,
+                            vxt_link_kind *inside);
 
 #endif

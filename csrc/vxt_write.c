@@ -111,10 +111,17 @@ static size_t put_number(char *text, size_t at, uint32_t value)
     return at + sizeof digits - n;
 }
 
+/* 'vni' for VXLAN, the name as an option for others. */
+static const char *label_of(uint32_t tunnel)
+{
+    return tunnel == VXT_TUNNEL_VXLAN ? "vni" : vxt_tunnel_names[tunnel].slug;
+}
+
 size_t vxt_write_tunnel_name(char *name, const vxt_tunnel_key *key)
 {
-    size_t n = put_number(name, put_text(name, 0, "vni "), key->vni);
+    size_t n = put_text(name, 0, label_of(key->tunnel));
 
+    n = put_number(name, put_text(name, n, " "), key->vni);
     n = put_text(name, n, " ");
     n += vxt_format_ip(key->outer_src, name + n);
     n = put_text(name, n, " > ");

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections import Counter
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +28,7 @@ CORPORA_FOLDERS = ("vxlan", "container", "malformed", "relatives")
 FAULTS: dict[str, tuple[type[Exception], tuple[str, ...]]] = {
     "not a capture": (vxtap.FormatError, ("NOT_CAPTURE",)),
     "file header cut": (vxtap.TruncatedError, ("CUT_HEADER", "EMPTY")),
-    "version": (vxtap.UnsupportedError, ()),
+    "version": (vxtap.UnsupportedError, ("BAD_VERSION",)),
     "captured length": (vxtap.FormatError, ("BAD_RECORD",)),
     "byte-order magic": (vxtap.FormatError, ("BAD_MAGIC",)),
     "block length": (vxtap.FormatError, ("BAD_BLOCK",)),
@@ -140,20 +139,19 @@ def error_differences(error: Exception | None, fault: tuple[int, str] | None) ->
     kind, names = FAULTS[text]
     if type(error) is not kind:
         return [f"raised {error!r}, oracle {text!r} at {offset}"]
-    if not isinstance(error, vxtap.FormatError):
-        return []
+    assert isinstance(error, vxtap.FormatError | vxtap.UnsupportedError)
     lines = [] if error.offset == offset else [f"error.offset {error.offset}, oracle {text!r} at {offset}"]
-    if vxtap.Status(error.status).name not in names:
-        lines.append(f"error.status {vxtap.Status(error.status).name}, oracle {text!r} at {offset}")
+    if vxtap.Status(error.status or 0).name not in names:
+        lines.append(f"error.status {error.status}, oracle {text!r} at {offset}")
     return lines
 
 
 def differences(data: bytes, source: Any = None, *, result: oracle.Result | None = None, **how: Any) -> list[str]:
     """Everything in which library and oracle differ over a capture.
 
-    `source` holds the same bytes in another form. `how` is `ports`, `vni`, and the `size` of the library's batches.
+    `source` holds the same bytes in another form. `how` is options of the library, and the `size` of its batches.
     """
-    result = result or oracle.decode(data, *oracle_options(**how))
+    result = result or oracle.decode(data, **oracle_options(**how))
     seen = see(data if source is None else source, **how)
     return (
         row_differences(seen.rows, result.rows)
@@ -162,11 +160,25 @@ def differences(data: bytes, source: Any = None, *, result: oracle.Result | None
     )
 
 
-def oracle_options(
-    ports: Collection[int] = (4789,), vni: Collection[int] | None = None, size: int = 0
-) -> tuple[Collection[int], Collection[int] | None]:
+# What the oracle calls an option of the library.
+ORACLE_NAMES = {"ports": "ports", "vni": "vnis", "tunnels": "tunnels", "depth": "depth", "once": "once"}
+ORACLE_NAMES |= {"partial": "partial", "fragment_timeout": "timeout"}
+
+
+def oracle_options(**how: Any) -> dict[str, Any]:
     """What the oracle is to know of the library's options."""
-    return ports, vni
+    return {ORACLE_NAMES[name]: value for name, value in how.items() if name in ORACLE_NAMES}
+
+
+def by_frame(rows: np.ndarray) -> np.ndarray:
+    """Decapsulated rows in the order of their frames: a first fragment that is given up comes late."""
+    return rows[np.argsort(rows["frame"], kind="stable")]
+
+
+def inner_bytes(data: bytes, row: Row) -> bytes:
+    """What a row of the oracle is about: the inner frame, wherever its bytes lie, or the frame as it was captured."""
+    inner: bytes | None = row["inner"]
+    return data[row["offset"] : row["offset"] + row["caplen"]] if inner is None else inner
 
 
 def assert_same(data: bytes, source: Any = None, **how: Any) -> None:

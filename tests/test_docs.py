@@ -7,11 +7,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 import vxtap
+from differential import containers
 from differential.differences import DIFFERENCES
 from vxtap import tables
 
@@ -100,8 +102,23 @@ def test_the_stub_of_the_enums_is_the_cores() -> None:
     assert (ROOT / "vxtap" / "enums.pyi").read_text() == tables.stub() + "\n"
 
 
+def between(page: str, name: str) -> str:
+    """What stands between two markers."""
+    found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- end -->", (ROOT / "docs" / page).read_text(), flags=re.S)
+    return found[1] if found else ""
+
+
+def markdown(head: str, rows: Iterable[Iterable[object]]) -> str:
+    lines = [f"| {' | '.join(map(str, row))} |" for row in (head.split(", "), *rows)]
+    return "\n".join([lines[0], "| " + " | ".join(["---"] * len(head.split(", "))) + " |", *lines[1:]])
+
+
 def test_the_differences_from_tshark_are_those_tested() -> None:
-    lines = ["| capture | frame | column | reason |", "| --- | --- | --- | --- |"]
-    lines += [f"| {one.file} | {one.frame or 'all'} | {one.column} | {one.reason} |" for one in DIFFERENCES]
-    page = (ROOT / "docs" / "tshark.md").read_text()
-    assert re.search(r"<!-- differences -->\n(.*?)\n<!-- end -->", page, flags=re.S)[1] == "\n".join(lines)
+    rows = [(one.file, one.frame or "all", one.column, one.reason) for one in DIFFERENCES]
+    assert between("tshark.md", "differences") == markdown("capture, frame, column, reason", rows)
+
+
+def test_the_files_that_are_hard_to_read_are_those_tested() -> None:
+    assert between("robustness.md", "differences") == markdown("capture, frames, what, reason", containers.DIFFERENCES)
+    rows = [(one.file, one.status, f"{one.offset:,}", one.frames) for one in containers.REFUSALS]
+    assert between("robustness.md", "refusals") == markdown("capture, status, byte, frames before it", rows)

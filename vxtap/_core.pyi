@@ -1,13 +1,26 @@
 """Stubs of the border."""
 
-from typing import final
+from typing import TypedDict, final
 
 from typing_extensions import Buffer
 
 MAX_PORTS: int
+MAX_DEPTH: int
 ROW_SIZE: int
+FRAGMENT_MEMORY: int
+
+class Wanted(TypedDict):
+    ports: tuple[tuple[int, int], ...]
+    vnis: tuple[int, ...]
+    gre: int
+    depth: int
+    once: bool
+    partial: bool
+    fragment_timeout: int
+    fragment_memory: int
 
 def tables() -> dict[str, list[tuple[str, int, str, str, str]]]: ...
+def tunnels() -> list[tuple[str, int, str, int]]: ...
 def fields() -> list[tuple[str, str, int, int, int, str, str]]: ...
 def format_addresses(src: Buffer, stride: int, count: int, size: int, dst: Buffer, width: int) -> None: ...
 def parse_addresses(src: Buffer, width: int, count: int, size: int, dst: Buffer) -> int: ...
@@ -31,6 +44,11 @@ class Pass:
     def interfaces(self) -> tuple[list[tuple[int, int, int, int, int, bytes, int]], int]: ...
     def tunnels(self) -> tuple[list[tuple[int, int, bytes, bytes, int, int, int]], int]: ...
     def counters(self, ports: bool) -> tuple[list[tuple[int, int]], int]: ...
+    can_recall: bool
+    @property
+    def history(self) -> tuple[int, int]: ...
+    def recall(self, src: Buffer) -> None: ...
+    def drain(self) -> None: ...
     def end(self, left: int) -> tuple[int, int]: ...
     def next_file(self, left: int) -> None: ...
 
@@ -38,9 +56,8 @@ class Pass:
 class Scanner(Pass):
     def __new__(
         cls,
+        wanted: Wanted,
         *,
-        ports: tuple[int, ...],
-        vnis: tuple[int, ...],
         source: int,
         level: int,
         skipped_rows: bool,
@@ -49,17 +66,22 @@ class Scanner(Pass):
         census: bool = False,
         seed: int = 0,
     ) -> Scanner: ...
-    def scan(self, src: Buffer, start: int, end: int, dst: Buffer, row: int) -> tuple[int, int, int]: ...
+    def scan(
+        self, src: Buffer, start: int, end: int, dst: Buffer, row: int, pieces: Buffer | None = None
+    ) -> tuple[int, int, int]: ...
+    @property
+    def pieces_used(self) -> int: ...
+    def begin_pieces(self) -> None: ...
 
 @final
 class Rewriter(Pass):
     def __new__(
         cls,
+        wanted: Wanted,
         *,
-        ports: tuple[int, ...],
-        vnis: tuple[int, ...],
         pcapng: bool,
         keep_others: bool,
+        ethernet: bool = False,
         nano: bool = False,
         census: bool = True,
         seed: int = 0,

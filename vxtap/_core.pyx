@@ -4,14 +4,22 @@
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.stdint cimport INT64_MAX, INT64_MIN, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from vxtap._csrc cimport *
 
 MAX_PORTS = VXT_MAX_PORTS
+MAX_DEPTH = VXT_MAX_DEPTH
 ROW_SIZE = sizeof(vxt_packet)
+#: The least memory for fragments, in bytes.
+FRAGMENT_MEMORY = VXT_FRAG_LEAST * sizeof(vxt_slot)
+
+
+cdef enum:
+    FIRST_SIGHTS = 1024  # packets remembered before the table grows
+    MOST_SLOTS = 1 << 24  # of memory for fragments, however much is allowed
 
 
 cdef list names_of(const vxt_name *row):
@@ -30,6 +38,16 @@ def tables():
         "tunnel": names_of(vxt_tunnel_names),
         "link_type": names_of(vxt_link_names),
     }
+
+
+def tunnels():
+    """The tunnels that can be asked for: [(name as an option, value, carrier, UDP port by default)]."""
+    cdef const vxt_name *row = vxt_tunnel_names + 1  # behind NONE
+    rows = []
+    while row.name != NULL:
+        rows.append((row.slug.decode(), <int>row.value, row.family.decode(), <int>row.port))
+        row += 1
+    return rows
 
 
 def fields():
@@ -54,16 +72,24 @@ cdef class Pass:
         if type(self) is Pass:
             raise TypeError("a pass is a Scanner or a Rewriter")
 
-    cdef int set_up(self, vxt_pass *books, ports, vnis, bint census, uint64_t seed) except -1:
+    cdef int set_up(self, vxt_pass *books, wanted, bint census, uint64_t seed) except -1:
         cdef uint32_t i
         self.books = books
         books.first = INT64_MAX
         books.last = INT64_MIN
+        ports, vnis = wanted["ports"], wanted["vnis"]
         if len(ports) > VXT_MAX_PORTS:
             raise ValueError("too many ports")
         for i in range(len(ports)):
-            books.options.ports[i] = ports[i]
+            books.options.ports[i] = vxt_port(ports[i][0], ports[i][1])
         books.options.port_count = len(ports)
+        books.options.gre = wanted["gre"]
+        books.options.depth = wanted["depth"]
+        books.options.once = wanted["once"]
+        books.options.partial = wanted["partial"]
+        vxt_key_set(&books.memory.sights.key, seed)
+        vxt_frags_begin(&books.memory.frags, seed, wanted["fragment_timeout"],
+                        min(<size_t>wanted["fragment_memory"] // sizeof(vxt_slot), <size_t>MOST_SLOTS))
         if vnis:
             self.vnis = <uint32_t *>PyMem_Calloc(len(vnis), sizeof(uint32_t))
             if self.vnis == NULL:
@@ -83,7 +109,47 @@ cdef class Pass:
         if self.books != NULL:
             PyMem_Free(self.books.census)
             PyMem_Free(self.books.reader.interfaces.items)
+            PyMem_Free(self.books.memory.sights.items)
+            PyMem_Free(self.books.memory.frags.slots)
+            PyMem_Free(self.books.memory.frags.whole)
         PyMem_Free(self.vnis)
+
+    cdef int grow(self, vxt_status status) except -1:
+        """Give the core what it asks for; 0 where it asks for nothing of the kind."""
+        if status == VXT_MORE_INTERFACES:
+            self.grow_interfaces()
+        elif status == VXT_MORE_SIGHTS:
+            self.grow_sights()
+        elif status == VXT_MORE_FRAGMENTS:
+            self.grow_fragments()
+        else:
+            return 0
+        return 1
+
+    cdef int grow_sights(self) except -1:
+        cdef vxt_sights *table = &self.books.memory.sights
+        cdef uint32_t capacity = min(<uint32_t>VXT_MAX_SIGHTS, 4 * table.capacity if table.capacity else FIRST_SIGHTS)
+        cdef vxt_sight *items = <vxt_sight *>PyMem_Calloc(capacity, sizeof(vxt_sight))
+        cdef vxt_sight *before = table.items
+        if items == NULL:
+            raise MemoryError
+        vxt_sights_move(table, items, capacity)
+        PyMem_Free(before)
+        return 0
+
+    cdef int grow_fragments(self) except -1:
+        cdef vxt_frags *table = &self.books.memory.frags
+        cdef uint32_t capacity = min(table.most, 4 * table.capacity if table.capacity else <uint32_t>VXT_FRAG_LEAST)
+        cdef void *slots = PyMem_Realloc(table.slots, capacity * sizeof(vxt_slot))
+        if slots == NULL:
+            raise MemoryError
+        table.slots = <vxt_slot *>slots
+        if table.whole == NULL:
+            table.whole = <uint8_t *>PyMem_Malloc(VXT_MAX_DATAGRAM)
+            if table.whole == NULL:
+                raise MemoryError
+        vxt_frags_grown(table, capacity)
+        return 0
 
     cdef int grow_interfaces(self) except -1:
         cdef vxt_interfaces *table = &self.books.reader.interfaces
@@ -174,6 +240,43 @@ cdef class Pass:
         cdef vxt_counters *table = &census.ports if ports else &census.interfaces
         return [(table.rows[i].key, table.rows[i].count) for i in range(table.count)], table.other
 
+    @property
+    def can_recall(self):
+        """Whether bytes that were passed can be brought back, when a call asks for them (`history`)."""
+        return self.books.memory.sights.can_recall
+
+    @can_recall.setter
+    def can_recall(self, bint value):
+        self.books.memory.sights.can_recall = value
+
+    @property
+    def history(self):
+        """(offset, length) of the bytes that are wanted back after MORE_HISTORY."""
+        cdef vxt_stretch stretch
+        if not self.books.memory.sights.unhashed:
+            raise ValueError("no bytes are wanted back")
+        stretch = vxt_sights_history(&self.books.memory.sights)
+        return stretch.offset, stretch.length
+
+    def recall(self, src):
+        """They are these, or fewer where there are no more."""
+        cdef Py_buffer a
+        self.enter()
+        try:
+            PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
+            try:
+                if self.books.memory.sights.unhashed:
+                    with nogil:
+                        vxt_sights_recall(&self.books.memory.sights, vxt_slice_of(<uint8_t *>a.buf, a.len))
+            finally:
+                PyBuffer_Release(&a)
+        finally:
+            self.busy = False
+
+    def drain(self):
+        """Nothing more comes: from now on a call over a buffer gives what was waiting, whatever the buffer holds."""
+        self.books.ending = True
+
     def end(self, size_t left):
         """The file ends with `left` bytes unconsumed: (status, bytes behind the last whole record)."""
         cdef uint64_t tail = 0
@@ -191,9 +294,9 @@ cdef class Scanner(Pass):
 
     cdef vxt_scan state
 
-    def __cinit__(self, *, ports, vnis, source, level, skipped_rows, columns, row_size, census=False, seed=0):
+    def __cinit__(self, wanted, *, source, level, skipped_rows, columns, row_size, census=False, seed=0):
         memset(&self.state, 0, sizeof(vxt_scan))
-        self.set_up(&self.state.books, ports, vnis, census, seed)
+        self.set_up(&self.state.books, wanted, census, seed)
         self.books.options.source = source
         self.books.options.level = <vxt_level><int>level
         self.books.options.skipped_rows = skipped_rows
@@ -208,10 +311,13 @@ cdef class Scanner(Pass):
         self.state.column_count = len(columns)
         self.state.row_size = row_size
 
-    def scan(self, src, size_t start, size_t end, dst, size_t row):
-        """Scan src[start:end] into dst from its row `row` on: (status, bytes used, rows written)."""
-        cdef Py_buffer a, b
-        cdef size_t used = 0, rows = 0, all_used = 0, all_rows = 0, first
+    def scan(self, src, size_t start, size_t end, dst, size_t row, pieces=None):
+        """Scan src[start:end] into dst from its row `row` on: (status, bytes used, rows written).
+
+        Inner frames that are not in one piece in src go to `pieces` one after the other, see `begin_pieces`.
+        """
+        cdef Py_buffer a, b, c
+        cdef size_t used = 0, all_used = 0, count = row
         cdef vxt_status status
         self.enter()
         try:
@@ -221,26 +327,37 @@ cdef class Scanner(Pass):
                 try:
                     if start > end or end > <size_t>a.len or row > <size_t>b.len // self.state.row_size:
                         raise ValueError("outside of the buffer")
-                    first = row * self.state.row_size
                     if self.state.column_count == 0 and <size_t>b.buf % 8:
                         raise ValueError("records need memory that is aligned to 8 bytes")
-                    while True:
-                        with nogil:
-                            status = vxt_scan_run(&self.state, <uint8_t *>a.buf + start + all_used,
-                                                  end - start - all_used,
-                                                  <uint8_t *>b.buf + first + all_rows * self.state.row_size,
-                                                  b.len - first - all_rows * self.state.row_size, &used, &rows)
-                        all_used += used
-                        all_rows += rows
-                        if status != VXT_MORE_INTERFACES:
-                            return <int>status, all_used, all_rows
-                        self.grow_interfaces()
+                    PyObject_GetBuffer(dst if pieces is None else pieces, &c, PyBUF_WRITABLE)
+                    try:
+                        self.state.pieces.data = NULL if pieces is None else <uint8_t *>c.buf
+                        self.state.pieces.size = c.len
+                        while True:
+                            with nogil:
+                                status = vxt_scan_run(&self.state, <uint8_t *>a.buf + start + all_used,
+                                                      end - start - all_used, b.buf, b.len, &used, &count)
+                            all_used += used
+                            if not self.grow(status):
+                                return <int>status, all_used, count - row
+                    finally:
+                        self.state.pieces.data = NULL
+                        PyBuffer_Release(&c)
                 finally:
                     PyBuffer_Release(&b)
             finally:
                 PyBuffer_Release(&a)
         finally:
             self.busy = False
+
+    @property
+    def pieces_used(self):
+        """Bytes of `pieces` that are filled: (offset, length, bytes) of each, see vxt_scan.h."""
+        return self.state.pieces.used
+
+    def begin_pieces(self):
+        """Fill `pieces` from its start again."""
+        self.state.pieces.used = 0
 
 
 @cython.final
@@ -249,13 +366,14 @@ cdef class Rewriter(Pass):
 
     cdef vxt_rewrite state
 
-    def __cinit__(self, *, ports, vnis, pcapng, keep_others, nano=False, census=True, seed=0):
+    def __cinit__(self, wanted, *, pcapng, keep_others, ethernet=False, nano=False, census=True, seed=0):
         memset(&self.state, 0, sizeof(vxt_rewrite))
         if pcapng and not census:
             raise ValueError("pcapng output needs a census")
-        self.set_up(&self.state.books, ports, vnis, census, seed)
+        self.set_up(&self.state.books, wanted, census, seed)
         self.state.format = VXT_FORMAT_PCAPNG if pcapng else VXT_FORMAT_PCAP
         self.state.keep_others = keep_others
+        self.state.ethernet = ethernet
         self.state.nano = nano
 
     def rewrite(self, src, size_t start, size_t end, dst):
@@ -281,9 +399,8 @@ cdef class Rewriter(Pass):
                                                      target, b.len - made, in_place, &progress)
                         used += progress.used
                         made += progress.made
-                        if status != VXT_MORE_INTERFACES:
+                        if not self.grow(status):
                             return <int>status, used, made
-                        self.grow_interfaces()
                 finally:
                     PyBuffer_Release(&b)
             finally:

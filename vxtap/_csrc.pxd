@@ -4,7 +4,11 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 cdef extern from "vxtap.h" nogil:
     enum:
         VXT_MAX_PORTS
+        VXT_MAX_DEPTH
         VXT_MAX_INTERFACES
+        VXT_MAX_SIGHTS
+        VXT_MAX_DATAGRAM
+        VXT_FRAG_LEAST
         VXT_MAX_COLUMNS
         VXT_OUTCOMES
         VXT_IPLEN
@@ -16,6 +20,9 @@ cdef extern from "vxtap.h" nogil:
     ctypedef enum vxt_status:
         VXT_OK
         VXT_MORE_INTERFACES
+        VXT_MORE_SIGHTS
+        VXT_MORE_FRAGMENTS
+        VXT_MORE_HISTORY
 
     ctypedef enum vxt_format:
         VXT_FORMAT_UNKNOWN
@@ -40,6 +47,7 @@ cdef extern from "vxtap.h" nogil:
         const char *slug
         const char *text
         uint32_t value
+        uint32_t port
 
     ctypedef struct vxt_packet:
         pass
@@ -50,14 +58,22 @@ cdef extern from "vxtap.h" nogil:
     const vxt_name vxt_tunnel_names[]
     const vxt_name vxt_link_names[]
 
+    ctypedef struct vxt_port:
+        uint16_t port
+        uint8_t tunnel
+
     ctypedef struct vxt_options:
-        uint16_t *ports
+        vxt_port *ports
         uint32_t port_count
+        uint32_t gre
+        uint32_t depth
         uint32_t vni_count
         const uint32_t *vnis
         uint32_t source
         vxt_level level
         bint skipped_rows
+        bint once
+        bint partial
 
     ctypedef struct vxt_interface:
         uint64_t frames
@@ -127,31 +143,75 @@ cdef extern from "vxtap.h" nogil:
         vxt_counters interfaces
         vxt_counters ports
 
+    ctypedef struct vxt_key:
+        pass
+
+    ctypedef struct vxt_sight:
+        pass
+
+    ctypedef struct vxt_slice:
+        pass
+
+    vxt_slice vxt_slice_of(const uint8_t *p, size_t n)
+
+    ctypedef struct vxt_stretch:
+        uint64_t offset
+        uint64_t length
+
+    ctypedef struct vxt_sights:
+        vxt_sight *items
+        uint32_t capacity
+        uint32_t unhashed
+        bint can_recall
+        vxt_key key
+
+    ctypedef struct vxt_slot:
+        pass
+
+    ctypedef struct vxt_frags:
+        vxt_slot *slots
+        uint8_t *whole
+        uint32_t capacity
+        uint32_t most
+
+    ctypedef struct vxt_memory:
+        vxt_sights sights
+        vxt_frags frags
+
     ctypedef struct vxt_pass:
         vxt_reader reader
         vxt_options options
+        vxt_memory memory
         vxt_census *census
         uint64_t *outcomes
         uint64_t *kept
         uint64_t timeless
         int64_t first
         int64_t last
+        bint ending
 
     ctypedef struct vxt_column:
         uint16_t source "from"
         uint16_t size
         uint16_t to
 
+    ctypedef struct vxt_pieces:
+        uint8_t *data
+        size_t size
+        size_t used
+
     ctypedef struct vxt_scan:
         vxt_pass books "pass"
         vxt_column *columns
         uint32_t column_count
         uint32_t row_size
+        vxt_pieces pieces
 
     ctypedef struct vxt_rewrite:
         vxt_pass books "pass"
         vxt_format format
         bint keep_others
+        bint ethernet
         bint nano
         uint64_t rounded
         uint64_t unwritable
@@ -164,8 +224,14 @@ cdef extern from "vxtap.h" nogil:
     void vxt_reader_next_file(vxt_reader *reader, size_t left)
     uint64_t vxt_reader_fault_offset(const vxt_reader *reader)
     uint64_t vxt_reader_interface_frames(const vxt_reader *reader, uint32_t index)
-    vxt_status vxt_scan_run(vxt_scan *scan, const uint8_t *src, size_t length, void *dst, size_t size,
-                            size_t *used, size_t *rows)
+    void vxt_key_set(vxt_key *key, uint64_t seed)
+    vxt_stretch vxt_sights_history(const vxt_sights *sights)
+    void vxt_sights_recall(vxt_sights *sights, vxt_slice bytes)
+    void vxt_sights_move(vxt_sights *sights, vxt_sight *items, uint32_t capacity)
+    void vxt_frags_begin(vxt_frags *frags, uint64_t seed, uint64_t timeout, uint32_t most)
+    void vxt_frags_grown(vxt_frags *frags, uint32_t capacity)
+    vxt_status vxt_scan_run(vxt_scan *scan, const uint8_t *src, size_t length, void *rows, size_t size,
+                            size_t *used, size_t *count)
     vxt_status vxt_rewrite_run(vxt_rewrite *w, const uint8_t *src, size_t length, uint8_t *dst, size_t size,
                                bint in_place, vxt_progress *progress)
     size_t vxt_rewrite_end(vxt_rewrite *w, uint8_t *dst)

@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vxtap.errors import OptionError
+from vxtap.enums import Flag, Status
+from vxtap.errors import OptionError, UnsupportedError
 from vxtap.layout import Projection
 from vxtap.memory import Rows
 from vxtap.options import DEFAULT_PORTS, Options
 from vxtap.passes import RowPass, files_of
+from vxtap.pieces import Pieces, Rejoiner
 from vxtap.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
+    from typing import Unpack
 
-    from vxtap.options import Numbers
+    from vxtap.options import Numbers, OuterOptions
     from vxtap.source import Source, Sources, Window
 
     Packets = np.ndarray[tuple[int], np.dtype[np.void]]
@@ -45,6 +48,9 @@ class Capture:
     def __init__(self, source: Sources, options: Options) -> None:
         projection = Projection(options.column_names)
         self.dtype = projection.dtype
+        self._options = options
+        self._pieces = Pieces()
+        self._rejoiner: Rejoiner | None = None
         files = files_of(source, options, rereadable=True)
         self._pass = RowPass(files, options, projection.copies, self.dtype.itemsize, level=projection.level)
 
@@ -76,7 +82,9 @@ class Capture:
     def _batch(self, size: int, one_window: bool | None) -> list[Packets]:
         """The next batch in a list, or an empty list at the end."""
         rows = np.zeros(size, self.dtype)  # pages that no row lands on cost nothing, and padding is always zero
-        count, _ = self._pass.fill(memoryview(rows.view(np.uint8)), 0, one_window=one_window)
+        memory = memoryview(rows.view(np.uint8))
+        count, _ = self._pass.fill(memory, 0, one_window=one_window, pieces=self._pieces.memory)
+        self._pieces.filled(self._pass.books.pieces_used)
         return [rows[:count]] if count else []
 
     def _finish(self) -> None:
@@ -89,7 +97,7 @@ class Capture:
         Yields
         ------
         row : numpy.void
-            A row of `dtype`, which must have `offset` and `caplen`.
+            A row of `dtype`, which must have `offset`, `caplen` and `flags`.
         frame : memoryview
             Its inner frame, `caplen` bytes, without a copy: valid until the next row is asked for. ``bytes(frame)``
             keeps it.
@@ -97,7 +105,7 @@ class Capture:
         Raises
         ------
         OptionError
-            Where the columns asked for lack `offset` or `caplen`.
+            Where the columns asked for lack `offset`, `caplen` or `flags`.
         FormatError, OSError
             As `batches`.
         """
@@ -109,7 +117,9 @@ class Capture:
         self._finish()
 
     def _here(self, window: Window, offset: int, count: int) -> memoryview:
-        view = window.view(offset, count)
+        view = self._pieces.find(offset)
+        if view is None:
+            view = window.view(offset, count)
         if view is None:
             raise RuntimeError("frames() and batches() of one capture were mixed: the frame has been passed")
         return view.toreadonly()
@@ -119,7 +129,7 @@ class Capture:
         return self.batches()
 
     def _need_place(self, dtype: np.dtype[Any]) -> None:
-        missing = {"offset", "caplen"} - set(dtype.names or ())
+        missing = {"offset", "caplen", "flags"} - set(dtype.names or ())
         if missing:
             raise OptionError(f"columns: {', '.join(sorted(missing))} say where a frame is, and must be among them")
 
@@ -129,8 +139,8 @@ class Capture:
         Parameters
         ----------
         row : numpy.void
-            One row of this capture, with `offset` and `caplen`. Of a skipped frame (``frames="all"``) the whole frame
-            is returned.
+            One row of this capture, with `offset`, `caplen` and `flags`. Of a skipped frame (``frames="all"``) the
+            whole frame is returned.
 
         Returns
         -------
@@ -138,14 +148,15 @@ class Capture:
             `caplen` bytes, read-only. Over a buffer it is a view of that and keeps it alive. Over an uncompressed
             file it is memory of its own, read again where needed; nothing is mapped, so a file that is truncated
             meanwhile raises and does not kill the process. Over a pipe or a compressed file it is a view of memory
-            that the next batch overwrites.
+            that the next batch overwrites. A frame that was put together from fragments is memory of its own too (of
+            a pipe such a view); one of an earlier batch is found by reading the source again from its start.
 
         Raises
         ------
         UnsupportedError
             For a row of an earlier batch of a pipe or a compressed file: those bytes are gone.
         OptionError
-            For anything but one row with `offset` and `caplen`.
+            For anything but one row with `offset`, `caplen` and `flags`.
         """
         if not isinstance(row, np.void):
             raise OptionError(f"expected one row, such as batch[0], got {type(row).__name__}")
@@ -154,10 +165,28 @@ class Capture:
         window, origin = self._pass.window, self._pass.window.origin
         if origin.closed:
             raise ValueError(f"{origin.name}: is closed")
-        here = window.view(offset, count)
+        again = origin.can_seek
+        piece = self._pieces.find(offset)
+        if piece is not None:
+            return memoryview(bytes(piece)) if again else piece
+        joined = bool(row["flags"] & Flag.REASSEMBLED) and self._is_decapsulated(row)
+        here = None if joined else window.view(offset, count)
         if here is not None:
-            return memoryview(bytes(here)) if origin.can_seek and origin.memory is None else here.toreadonly()
-        return self._pass.files.read_at(offset, count).toreadonly()
+            return memoryview(bytes(here)) if again and origin.memory is None else here.toreadonly()
+        return self._rejoin(offset, count) if joined else self._pass.files.read_at(offset, count).toreadonly()
+
+    def _is_decapsulated(self, row: np.void) -> bool:
+        """Of skipped frames, which have rows only when they were asked for, the whole frame lies in one piece."""
+        return "status" not in (row.dtype.names or ()) or row["status"] == Status.OK
+
+    def _rejoin(self, offset: int, count: int) -> memoryview:
+        files = self._pass.files
+        files.check_again(offset)
+        self._rejoiner = self._rejoiner or Rejoiner(files, self._options)
+        data = self._rejoiner.find(offset)
+        if data is None or len(data) < count:
+            raise UnsupportedError(f"{files.name}: byte {offset:,}: the file has become shorter since it was read")
+        return data
 
     @property
     def report(self) -> Report:
@@ -192,6 +221,7 @@ def open(
     frames: Literal["decapsulated", "all"] = "decapsulated",
     strict: bool = False,
     follow: bool = False,
+    **outer: Unpack[OuterOptions],
 ) -> Capture:
     """Open a capture to read it in batches or frame by frame.
 
@@ -218,6 +248,8 @@ def open(
         begun: the file that has its path now, or a further one that a wildcard matches. Batches come as soon as there
         are whole frames. `KeyboardInterrupt` passes through. Not for buffers and compressed files; a pipe is just
         read.
+    tunnels, depth, once, partial, fragment_timeout, fragment_memory
+        Other tunnels than VXLAN, tunnels in tunnels, second sights and fragments: see `vxtap.Options`.
 
     Returns
     -------
@@ -236,7 +268,8 @@ def open(
     ...     for row, frame in capture.frames():
     ...         print(row["vni"], len(frame))
     """
-    options = Options(ports=ports, vni=vni, columns=columns, frames=frames, strict=strict, follow=follow)
+    own: dict[str, Any] = {"columns": columns, "frames": frames, "strict": strict, "follow": follow}
+    options = Options(ports=ports, vni=vni, **own, **outer)
     return Capture(source, options)
 
 
@@ -248,6 +281,7 @@ def read(
     columns: Iterable[str] | None = None,
     frames: Literal["decapsulated", "all"] = "decapsulated",
     strict: bool = False,
+    **outer: Unpack[OuterOptions],
 ) -> Packets:
     """Read every decapsulated frame of a capture, or of several, into one array.
 
@@ -258,7 +292,7 @@ def read(
     source : as for `open`, or a list of those
         Several sources are read one after the other; the column `source` tells them apart, from 0. A list within the
         list is one source, a rotated set; so is a text with a wildcard.
-    ports, vni, columns, frames, strict
+    ports, vni, columns, frames, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `open`.
 
     Returns
@@ -278,7 +312,7 @@ def read(
     --------
     >>> packets = vxtap.read("nva.pcap", columns=["ts", "vni", "src", "dst"])
     """
-    options = Options(ports=ports, vni=vni, columns=columns, frames=frames, strict=strict)
+    options = Options(ports=ports, vni=vni, columns=columns, frames=frames, strict=strict, **outer)
     sources = list(source) if isinstance(source, list | tuple) else [source]
     projection = Projection(options.column_names)
     rows = Rows(projection.dtype, _FIRST_ROWS)

@@ -48,6 +48,8 @@ def _stat(path: str | None) -> os.stat_result | None:
 
 
 def _what_was_written(before: os.stat_result, now: os.stat_result, read: int, *, at_end: bool) -> str:
+    if not before.st_size and not now.st_size:  # such as /proc has: they do not tell how long they are
+        return ""
     most = max(before.st_size, read)
     if now.st_size < most:
         return f"it became shorter while it was read: {now.st_size:,} of {most:,} bytes are left"

@@ -14,7 +14,22 @@ class OptionError(VxtapError, ValueError):
 
 
 class UnsupportedError(VxtapError):
-    """Something that could be meant, but that vxtap does not do."""
+    """Something that could be meant, but that vxtap does not do.
+
+    Attributes
+    ----------
+    status, offset : int or None
+        As of a `FormatError`, where it is a file that says so; None where it is not about a place in a file.
+    """
+
+    def __init__(self, message: str, status: int | None = None, offset: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.offset = offset
+
+    def __reduce__(self) -> tuple[type[UnsupportedError], tuple[str, int | None, int | None]]:
+        """Pickle with all three arguments, so that it can cross processes."""
+        return type(self), (str(self), self.status, self.offset)
 
 
 class FormatError(VxtapError, ValueError):
@@ -42,10 +57,10 @@ class TruncatedError(FormatError):
     """A file that ends where it must not: within its own header, or, with ``strict=True``, within a record."""
 
 
-_CLASSES: dict[str, type[FormatError] | None] = {
+_CLASSES: dict[str, type[FormatError | UnsupportedError]] = {
     "FORMAT": FormatError,
     "TRUNCATED": TruncatedError,
-    "UNSUPPORTED": None,
+    "UNSUPPORTED": UnsupportedError,
 }
 _STATUS = {value: (family, slug, text) for _, value, family, slug, text in _core.tables()["status"]}
 
@@ -75,5 +90,4 @@ def fault(name: str, status: int, offset: int, frames: int, found: str = "") -> 
     where = f"byte {offset:,}, after frame {frames:,}: " if offset or frames else ""
     advice = _ADVICE.get(slug, "")
     message = f"{name}: {where}{text}" + (f": {found}" if found else "") + (f" ({advice})" if advice else "")
-    kind = _CLASSES[family]
-    return UnsupportedError(message) if kind is None else kind(message, status, offset)
+    return _CLASSES[family](message, status, offset)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import operator
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, SupportsIndex
+from typing import TYPE_CHECKING, Literal, SupportsIndex, TypedDict
 
 from vxtap import _core
 from vxtap.errors import OptionError
 from vxtap.tables import COLUMNS
+from vxtap.tunnels import VXLAN, find_tunnels
+
+if TYPE_CHECKING:
+    from vxtap._core import Wanted
 
 #: The port that IANA assigned to VXLAN.
 DEFAULT_PORTS = (4789,)
-MAX_VNI = 0xFFFFFF
+MAX_VNI = 0xFFFFFFFF  # the key of GRE has 32 bits
+_NS = 1_000_000_000
+_UNITS = ("", "k", "m", "g")
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d+)?)\s*([kmg]?)(b|ib)?", re.ASCII)
 
 Numbers = SupportsIndex | Iterable[SupportsIndex]
 
@@ -54,6 +63,39 @@ def _columns(value: Iterable[str] | None) -> tuple[str, ...] | None:
     return columns
 
 
+def parse_size(value: int | str, what: str) -> int:
+    """A number of bytes: as such, or as text with a unit: '16MiB' and '16M' are 2^24, '16MB' is 16 * 10^6."""
+    if isinstance(value, str):
+        found = _SIZE.fullmatch(value.strip().lower())
+        if found is None:
+            raise OptionError(f"{what}: expected a size such as 16MiB, got {value!r}")
+        number, unit, kind = found.groups()
+        return int(float(number) * (1000 if kind == "b" else 1024) ** _UNITS.index(unit))
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise OptionError(f"{what}: expected a size in bytes, got {value!r}") from None
+
+
+def _nanoseconds(value: float, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not (value >= 0 and math.isfinite(value)):
+        raise OptionError(f"{what}: expected seconds, got {value!r}")
+    return min(int(value * _NS), (1 << 63) - 1)
+
+
+class OuterOptions(TypedDict, total=False):
+    """Options of everything that reads captures, about what is outside of the inner frames; see `Options`."""
+
+    tunnels: Iterable[str]
+    depth: int
+    once: bool
+    partial: bool
+    fragment_timeout: float
+    fragment_memory: int | str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What a reader or a rewriter is to do.
@@ -64,6 +106,21 @@ class Options:
         UDP destination ports that are taken for VXLAN; 4789 by default, 8472 is what Linux and flannel use.
     vni : int or iterable of int, optional
         Only these network identifiers; frames of others are counted as ``filtered``.
+    tunnels : str or iterable of str
+        What is looked for: 'vxlan' (the default), 'vxlan-gpe', 'geneve', 'gre', 'nvgre', 'erspan'. One over UDP can
+        name a port: 'geneve:47101'.
+    depth : int
+        How many tunnels within each other are followed, at most 8. The default, 1, takes the outermost.
+    once : bool
+        Drop the second sight of a packet that was recorded on two interfaces of the collector (``second_sight``): for
+        SLL2 captures, and pcapng ones with several interfaces.
+    partial : bool
+        Of a datagram whose later fragments are missing, take what the first one holds of the inner frame, rather than
+        count it as ``fragment_lost``.
+    fragment_timeout : float
+        Seconds, on the clock of the capture, that fragments wait for the rest of their datagram.
+    fragment_memory : int or str
+        Memory for fragments that wait, in bytes or as text such as '16MiB'; when it is full the oldest go.
     columns : iterable of str, optional
         Only these columns of the record, in this order.
     frames : {"decapsulated", "all"}
@@ -73,6 +130,9 @@ class Options:
     keep_others : bool
         Write frames that are not decapsulated as they are. Needs pcapng output, where they have an interface of their
         own.
+    ethernet : bool
+        Write inner frames that start with IP behind an Ethernet header that is made up. Without it they need pcapng,
+        which has link types for both; a classic pcap leaves them out (``no_ethernet``).
     format : {"pcap", "pcapng"}, optional
         Of the output.
     follow : bool
@@ -86,10 +146,17 @@ class Options:
 
     ports: Numbers = field(default=DEFAULT_PORTS)
     vni: Numbers | None = None
+    tunnels: Iterable[str] = (VXLAN,)
+    depth: int = 1
+    once: bool = True
+    partial: bool = False
+    fragment_timeout: float = 30
+    fragment_memory: int | str = 16 << 20
     columns: Iterable[str] | None = None
     frames: Literal["decapsulated", "all"] = "decapsulated"
     strict: bool = False
     keep_others: bool = False
+    ethernet: bool = False
     format: Literal["pcap", "pcapng"] | None = None
     follow: bool = False
 
@@ -97,9 +164,8 @@ class Options:
         ports = _numbers(self.ports, "ports", 1, 0xFFFF)
         if not ports:
             raise OptionError("ports: none were given")
-        if len(ports) > _core.MAX_PORTS:
-            raise OptionError(f"ports: {len(ports)} are more than {_core.MAX_PORTS}")
         object.__setattr__(self, "ports", ports)
+        self._check_outer(ports)
         vni = None if self.vni is None else _numbers(self.vni, "vni", 0, MAX_VNI)
         if vni == ():
             raise OptionError("vni: none were given")
@@ -112,10 +178,37 @@ class Options:
         if self.keep_others and self.format == "pcap":
             raise OptionError("keep_others: needs pcapng output, which has room for several link types")
 
+    def _check_outer(self, ports: tuple[int, ...]) -> None:
+        find_tunnels(self.tunnels, ports)
+        if isinstance(self.tunnels, str):
+            object.__setattr__(self, "tunnels", (self.tunnels,))
+        if isinstance(self.depth, bool) or not isinstance(self.depth, int) or not 1 <= self.depth <= _core.MAX_DEPTH:
+            raise OptionError(f"depth: expected a number within 1 to {_core.MAX_DEPTH}, got {self.depth!r}")
+        _nanoseconds(self.fragment_timeout, "fragment_timeout")
+        memory = parse_size(self.fragment_memory, "fragment_memory")
+        if memory < _core.FRAGMENT_MEMORY:
+            raise OptionError(f"fragment_memory: {memory:,} bytes are less than {_core.FRAGMENT_MEMORY:,}")
+        object.__setattr__(self, "fragment_memory", memory)
+
     @property
-    def wanted(self) -> dict[str, tuple[int, ...]]:
-        """What the core is told: ports and VNIs, sorted."""
-        return {"ports": self.ports, "vnis": self.vni or ()}  # type: ignore[dict-item]
+    def wanted(self) -> Wanted:
+        """What the core is told."""
+        kinds = find_tunnels(self.tunnels, self.port_numbers)
+        return {
+            "ports": kinds.ports,
+            "vnis": self.vni or (),  # type: ignore[typeddict-item]
+            "gre": kinds.gre,
+            "depth": self.depth,
+            "once": self.once,
+            "partial": self.partial,
+            "fragment_timeout": _nanoseconds(self.fragment_timeout, "fragment_timeout"),
+            "fragment_memory": self.fragment_memory,  # type: ignore[typeddict-item]
+        }
+
+    @property
+    def port_numbers(self) -> tuple[int, ...]:
+        """The ports as a tuple, sorted."""
+        return self.ports  # type: ignore[return-value]
 
     @property
     def column_names(self) -> tuple[str, ...] | None:

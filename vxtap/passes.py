@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: What the core wants next, as the plain integers that it gives.
 MORE_INPUT, MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
-_NOT_CAPTURE = Status.NOT_CAPTURE.value
+_MORE_HISTORY, _NOT_CAPTURE = Status.MORE_HISTORY.value, Status.NOT_CAPTURE.value
 #: Seed of the core's hash tables: nobody outside can aim at a slot.
 SEED = int.from_bytes(os.urandom(8), "little")
 
@@ -69,9 +69,11 @@ class Pass:
         self.error: VxtapError | OSError | None = None
         self.ended = False
         self.ends = Ends()
+        self._draining = False
         self._strict = strict
         self._lock = threading.Lock()
         self.window = Window(files.origin)
+        books.can_recall = files.origin.can_seek
 
     def begin(self) -> None:
         """Bring in the first bytes, which tell a compressed source."""
@@ -80,11 +82,18 @@ class Pass:
                 self.more()
 
     def more(self) -> bool:
-        """Bring in more bytes, of the next file where one ends; at the end, and at an error, return False."""
+        """Bring in more bytes, of the next file where one ends; in the end have the core give what still waits in it.
+
+        Returns False where there is nothing more of either kind.
+        """
+        if self._draining:
+            self.ended = True
+            return False
         try:
-            while not self.ended:
+            while not self._draining:
                 if self.files.ready():
                     if self.window.more():
+                        self.books.can_recall = self.files.origin.can_seek
                         return True
                     if self.files.wait():
                         continue
@@ -92,41 +101,49 @@ class Pass:
                     return True
         except (OSError, VxtapError) as error:
             self._fail(error)
-        return False
+        return True
 
     def _turn(self) -> bool:
-        """The file is at its end: go on with the next one, or end."""
+        """The file is at its end: go on with the next one, or end the input."""
         left = self.window.left
         status = self.ends.take(self.books, self.files, left)
         if self.files.next(self.books.offset + left):
             self.books.next_file(left)
             self.window.turn(self.files.origin, self.books.offset)
+            self.books.can_recall = self.files.origin.can_seek
             return True
-        self.ended = True
         if not self.ends.formats and not self.files.stopped:
             found = f"it has {left:,} bytes" if left else ""
             if self.files.origin.is_cut:
                 found = "its compressed data ends early"
             self._fail(fault(self.files.origin.name, status, 0, 0, found))
-        elif self._strict:
-            self.error = self.ends.cut
+        else:
+            self._drain(self.ends.cut if self._strict else None)
         return False
 
     def moved(self, status: int, used: int) -> None:
-        """The core has consumed bytes, and says what it wants; a fault ends the pass."""
+        """The core has consumed bytes, and says what it wants; a fault ends the input."""
         self.window.start += used
         if status in (MORE_INPUT, MORE_OUTPUT):
+            return
+        if status == _MORE_HISTORY:
+            self.books.recall(self.files.again(*self.books.history))
             return
         found = describe_bytes(self.window.first_bytes()) if status == _NOT_CAPTURE else ""
         self._fail(fault(self.files.origin.name, status, self.books.fault_offset, self.books.frames, found))
 
     def _fail(self, error: VxtapError | OSError) -> None:
-        """End at a fault; where the file was written to meanwhile, that explains it."""
-        self.ended = True
-        self.error = error
+        """End the input at a fault; where the file was written to meanwhile, that explains it."""
         note = self.ends.note(self.files, at_end=False)
         if note and isinstance(error, VxtapError):
             error.args = (f"{error}; {note}", *error.args[1:])
+        self._drain(error)
+
+    def _drain(self, error: VxtapError | OSError | None) -> None:
+        """Nothing more comes in; fragments may be waiting for others."""
+        self.error = error
+        self._draining = True
+        self.books.drain()
 
     def report(self) -> Report:
         """The books so far."""
@@ -169,7 +186,7 @@ class RowPass(Pass):
         census: bool = False,
     ) -> None:
         scanner = _core.Scanner(
-            **options.wanted,
+            options.wanted,
             source=number,
             level=level,
             skipped_rows=options.frames == "all",
@@ -180,7 +197,9 @@ class RowPass(Pass):
         )
         super().__init__(files, scanner, strict=options.strict)
 
-    def fill(self, rows: Buffer, row: int, *, one_window: bool | None = False) -> tuple[int, bool]:
+    def fill(
+        self, rows: Buffer, row: int, *, one_window: bool | None = False, pieces: Buffer | None = None
+    ) -> tuple[int, bool]:
         """Fill a buffer of rows from row `row` on.
 
         Parameters
@@ -192,23 +211,27 @@ class RowPass(Pass):
         one_window : bool or None
             Stop, once there is a row, where more bytes would have to be read: the window still holds the rows' frames.
             None: where those could not be read again, or where more bytes may not be there yet.
+        pieces : Buffer, optional
+            Writable memory for the inner frames that are in no window in one piece (see `vxtap.pieces`); where it is
+            full, so is the buffer of rows.
 
         Returns
         -------
         int
             The next free row.
         bool
-            Whether the buffer is full; if not, the pass has ended, or stopped for `one_window`.
+            Whether a buffer is full; if not, the pass has ended, or stopped for `one_window`.
         """
         with self.alone():
-            return self._fill(rows, row, one_window=one_window)
+            return self._fill(rows, row, one_window, pieces)
 
-    def _fill(self, rows: Buffer, row: int, *, one_window: bool | None) -> tuple[int, bool]:
+    def _fill(self, rows: Buffer, row: int, one_window: bool | None, pieces: Buffer | None) -> tuple[int, bool]:
         begin = row
         at_once = self.files.waits if one_window is None else one_window
+        self.books.begin_pieces()
         while not self.ended:
             window = self.window
-            status, used, made = self.books.scan(window.buffer, window.start, window.end, rows, row)
+            status, used, made = self.books.scan(window.buffer, window.start, window.end, rows, row, pieces)
             self.moved(status, used)
             row += made
             if status == MORE_OUTPUT:

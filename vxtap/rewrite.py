@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vxtap import _core
 from vxtap.compressed import BLOCK
@@ -16,9 +16,10 @@ from vxtap.sink import Sink, is_same_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Unpack
 
     from vxtap.follow import Stop
-    from vxtap.options import Numbers
+    from vxtap.options import Numbers, OuterOptions
     from vxtap.report import Report
     from vxtap.rotation import Rotation
     from vxtap.sink import Target
@@ -71,7 +72,13 @@ class Decap(Pass):
 
     def __init__(self, files: Rotation, options: Options, *, pcapng: bool) -> None:
         rewriter = _core.Rewriter(
-            **options.wanted, pcapng=pcapng, keep_others=options.keep_others, nano=files.fine, census=True, seed=SEED
+            options.wanted,
+            pcapng=pcapng,
+            keep_others=options.keep_others,
+            ethernet=options.ethernet,
+            nano=files.fine,
+            census=True,
+            seed=SEED,
         )
         super().__init__(files, rewriter, strict=options.strict)
         self._spare = bytearray(BLOCK)
@@ -109,7 +116,7 @@ class Decap(Pass):
                 return status
             # The consumed bytes are room now; a frame that does not fit even so goes to the second buffer, which grows
             # until it does: frames have a limit.
-            if not used and not in_place:
+            if not used and not made and not in_place:
                 self._spare = bytearray(2 * len(self._spare))
             in_place = window.origin.memory is None and made > 0
 
@@ -122,9 +129,11 @@ def decap(
     vni: Numbers | None = None,
     keep_others: bool = False,
     format: Literal["pcap", "pcapng"] | None = None,
+    ethernet: bool = False,
     strict: bool = False,
     follow: bool = False,
     progress: Progress | None = None,
+    **outer: Unpack[OuterOptions],
 ) -> Report:
     """Write the inner frames of a capture as a capture of their own.
 
@@ -134,19 +143,20 @@ def decap(
         As for `vxtap.open`; '-' is standard input; a list, or a text with a wildcard, is a rotated set.
     dest : str, os.PathLike or binary file object
         Where to; '-' is standard output. A path is written beside its target and renamed when complete.
-    ports, vni
+    ports, vni, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
     keep_others : bool
         Write frames that are not decapsulated as they are, on an interface of their own (pcapng only).
     format : {"pcap", "pcapng"}, optional
-        Of the output; by the suffix of `dest` otherwise, pcap where that says nothing. A classic pcap has
-        microseconds, or nanoseconds where the source has (of a set: where one of its files has). In pcapng every
-        tunnel (VNI and endpoints) has an interface, named so.
+        Of the output; by the suffix of `dest` otherwise, else pcap, which has microseconds, or nanoseconds where the
+        source (or a file of the set) has. In pcapng every tunnel (VNI and endpoints) has an interface, named so.
+    ethernet : bool
+        Write inner frames that start with IP behind an Ethernet header that is made up (see `vxtap.Options`).
     strict : bool
         Raise `TruncatedError` for a capture that ends within a record (after all whole records were written).
     follow : bool
-        Wait for more at the end of a file, as `vxtap.open` does. Ctrl-C is the normal end then: the output is whole,
-        and the report is returned. A second Ctrl-C raises `KeyboardInterrupt`, and leaves no output.
+        Wait for more at the end of a file, as `vxtap.open` does. Ctrl-C is the normal end then; a second one raises
+        `KeyboardInterrupt`, and leaves no output.
     progress : callable, optional
         Called after every block with the bytes read and the bytes in all (None where nobody knows).
 
@@ -157,20 +167,19 @@ def decap(
 
     Raises
     ------
-    OptionError
-        For options that make no sense, or an output that is the input.
+    OptionError, OSError
+        For options that make no sense, an output that is the input, what cannot be read or written; no output is left.
     FormatError
         For a file that is not a capture, where no output is left, or one that is damaged from some byte on: then the
         output holds all frames before it.
-    OSError
-        For what cannot be read or written; no output is left.
 
     Examples
     --------
     >>> report = vxtap.decap("nva.pcap", "inner.pcap")
     >>> print(report)
     """
-    options = Options(ports=ports, vni=vni, keep_others=keep_others, format=format, strict=strict, follow=follow)
+    own: dict[str, Any] = {"keep_others": keep_others, "format": format, "ethernet": ethernet, "follow": follow}
+    options = Options(ports=ports, vni=vni, strict=strict, **own, **outer)
     return run_decap(source, dest, options, progress).report
 
 

@@ -22,12 +22,25 @@ if TYPE_CHECKING:
 
 _WILD = frozenset("*?[")
 _NUMBERS = re.compile(r"([0-9]+)")
+# Files that can be looked back to where nobody asks for inner frames: those of the last millisecond.
+_BEHIND = 8
 # What a look at a file reads first: enough for its header and a frame.
 _FIRST_BLOCK = 4 << 10
 _MORE_INPUT = Status.MORE_INPUT.value
 _FINE = 6  # an if_tsresol above this one has digits below a microsecond
 _NAT = -(1 << 63)
 _TIME = next((offset, size, 0) for name, _, offset, size, *_ in _core.fields() if name == "ts")
+# No tunnel is looked for: every frame is a row with a time.
+_NOTHING: _core.Wanted = {
+    "ports": (),
+    "vnis": (),
+    "gre": 0,
+    "depth": 1,
+    "once": False,
+    "partial": False,
+    "fragment_timeout": 0,
+    "fragment_memory": _core.FRAGMENT_MEMORY,
+}
 
 
 def natural(path: str) -> list[str | int]:
@@ -77,7 +90,7 @@ class Look(NamedTuple):
 
 def _look_into(origin: Origin) -> Look:
     """Read up to the first frame. What is wrong with a file is told when its turn comes."""
-    books = _core.Scanner(ports=(1,), vnis=(), source=0, level=0, skipped_rows=True, columns=[_TIME], row_size=_TIME[1])
+    books = _core.Scanner(_NOTHING, source=0, level=0, skipped_rows=True, columns=[_TIME], row_size=_TIME[1])
     row = bytearray(_TIME[1])
     made = 0
     try:
@@ -136,6 +149,13 @@ def _name_of(sources: Sources, first: Origin, count: int) -> str:
     if isinstance(sources, list | tuple):
         return f"{first.name} and {count - 1:,} more"
     return f"{printable(path_of(sources) or '')}: {count:,} files"
+
+
+def _gone(origin: Origin, offset: int) -> UnsupportedError:
+    return UnsupportedError(
+        f"{origin.name}: byte {offset:,} has been passed and cannot be read again:"
+        " ask for inner frames before the next batch"
+    )
 
 
 class Rotation:
@@ -197,7 +217,7 @@ class Rotation:
         self.count += 1
         self.start = start
         if not self._rereadable:
-            self._starts, self._origins = [], []
+            del self._starts[:-_BEHIND], self._origins[:-_BEHIND]
         self._starts.append(start)
         self._origins.append(self.origin)
 
@@ -239,15 +259,39 @@ class Rotation:
         """Of all files, as far as they are files."""
         return [one for one in self._stats if one is not None]
 
+    @property
+    def origins(self) -> list[Origin]:
+        """The files up to the current one, of which earlier ones were left."""
+        return self._origins
+
+    def again(self, offset: int, count: int) -> bytes | memoryview:
+        """Bytes that have been passed, over the borders of files; fewer where they cannot be had any more."""
+        parts: list[bytes | memoryview] = []
+        at = bisect.bisect_right(self._starts, offset) - 1
+        while count and 0 <= at < len(self._origins):
+            end = self._starts[at + 1] if at + 1 < len(self._starts) else offset + count
+            wanted = min(count, end - offset)
+            try:
+                parts.append(self._origins[at].read_at(offset - self._starts[at], wanted) or b"")
+            except OSError:
+                break
+            if len(parts[-1]) < wanted:
+                break
+            at, offset, count = at + 1, offset + wanted, count - wanted
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def check_again(self, offset: int) -> None:
+        """Raise where not all bytes up to there can be had again."""
+        for start, origin in zip(self._starts, self._origins, strict=True):
+            if start <= offset and not origin.can_seek:
+                raise _gone(origin, offset - start)
+
     def read_at(self, offset: int, count: int) -> memoryview:
         """Bytes of the capture that have been passed, of whichever file they are in."""
         at = bisect.bisect_right(self._starts, offset) - 1
         origin = self._origins[at]
         if not origin.can_seek:
-            raise UnsupportedError(
-                f"{origin.name}: byte {offset - self._starts[at]:,} has been passed and cannot be read again:"
-                " ask for inner frames before the next batch"
-            )
+            raise _gone(origin, offset - self._starts[at])
         data = origin.read_at(offset - self._starts[at], count)
         where = f"{origin.name}: byte {offset - self._starts[at]:,}"
         if data is None:

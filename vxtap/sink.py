@@ -88,10 +88,14 @@ class Sink:
         try:
             handle = os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         except OSError as error:
-            raise type(error)(error.errno, error.strerror, self.name) from None
+            raise self._named(error) from None
         if mode is not None:  # of the file whose place it takes
             os.fchmod(handle, stat.S_IMODE(mode))
         return io.FileIO(handle, "w")
+
+    def _named(self, error: OSError) -> OSError:
+        """The same about the target: nobody knows of the file beside it."""
+        return type(error)(error.errno, error.strerror, self.name)
 
     def write(self, data: Buffer) -> None:
         """Write all of it."""
@@ -114,13 +118,16 @@ class Sink:
     def commit(self) -> None:
         """All is written: close, and let the file take its name."""
         assert self._file is not None
-        if self._close:
-            self._file.close()
-        else:
+        if not self._close:
             getattr(self._file, "flush", lambda: None)()
-        if self._beside is not None and self._path is not None:
-            os.replace(self._beside, self._path)
-            self._beside = None
+            return
+        try:
+            self._file.close()  # where some file systems tell at last that there was no room
+            if self._beside is not None and self._path is not None:
+                os.replace(self._beside, self._path)
+        except OSError as error:
+            raise self._named(error) from None
+        self._beside = None
 
     def __enter__(self) -> Sink:
         """Open a path only here, so that nothing is left behind by a signal before there is somebody to clean up."""
@@ -139,8 +146,9 @@ class Sink:
         self._take_back()
 
     def _take_back(self) -> None:
-        if self._close and self._file is not None:
-            self._file.close()
+        with contextlib.suppress(OSError):  # what failed first is what is told
+            if self._close and self._file is not None:
+                self._file.close()
         if self._beside is not None:
             with contextlib.suppress(OSError):
                 os.unlink(self._beside)

@@ -14,8 +14,10 @@ from vxtap.source import printable
 from vxtap.tables import COLUMNS, link_type_name
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from vxtap.errors import VxtapError
-    from vxtap.options import Numbers
+    from vxtap.options import Numbers, OuterOptions
     from vxtap.source import Sources
 
 _FORMATS = ("unknown", "pcap", "pcapng")  # vxt_format
@@ -211,14 +213,21 @@ def survey(source: Sources, options: Options) -> tuple[Info, VxtapError | OSErro
     return found, run.error
 
 
-def info(source: Sources, *, ports: Numbers = DEFAULT_PORTS, vni: Numbers | None = None, strict: bool = False) -> Info:
+def info(
+    source: Sources,
+    *,
+    ports: Numbers = DEFAULT_PORTS,
+    vni: Numbers | None = None,
+    strict: bool = False,
+    **outer: Unpack[OuterOptions],
+) -> Info:
     """Tell what a capture is and holds, in one streaming pass.
 
     Parameters
     ----------
     source : str, os.PathLike, buffer or binary file object, or a list of those
         As for `vxtap.open`.
-    ports, vni, strict
+    ports, vni, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
 
     Returns
@@ -231,7 +240,7 @@ def info(source: Sources, *, ports: Numbers = DEFAULT_PORTS, vni: Numbers | None
     FormatError, OSError
         For what is not a capture, is damaged, or cannot be read.
     """
-    found, error = survey(source, Options(ports=ports, vni=vni, strict=strict))
+    found, error = survey(source, Options(ports=ports, vni=vni, strict=strict, **outer))
     if error is not None:
         raise error
     return found

@@ -29,8 +29,8 @@ def check_error(error: vxtap.VxtapError, fault: Fault, name: object) -> None:
     assert type(error) is expected_error(fault)
     assert str(error).startswith(f"{name}: ")
     assert fault.message in str(error)
-    if isinstance(error, vxtap.FormatError):
-        assert (error.status, error.offset) == (Status[fault.status], fault.offset)
+    assert isinstance(error, vxtap.FormatError | vxtap.UnsupportedError)
+    assert (error.status, error.offset) == (Status[fault.status], fault.offset)
 
 
 # ---------------------------------------------------------------- files that cannot be read (on)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import select
@@ -10,41 +9,22 @@ import signal
 import subprocess
 import sys
 import termios
-import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import pytest
 
 import vxtap
 from build import Pcapng, pcap
 from cli.conftest import DEADLINE, T0, capture, frame, inner_frame, inner_rows, listing
+from cli.live import feed, read_exactly, wait_until_read
 from vxtap.cli import main, progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cli.conftest import Command, Spawn
-
-
-def read_exactly(stream: IO[bytes] | None, count: int) -> bytes:
-    """Bytes that are there before the deadline; fewer at the end of the stream."""
-    assert stream is not None
-    data = b""
-    end = time.monotonic() + DEADLINE
-    while len(data) < count and select.select([stream], [], [], max(0, end - time.monotonic()))[0]:
-        part = os.read(stream.fileno(), count - len(data))
-        if not part:
-            break
-        data += part
-    return data
-
-
-def feed(process: subprocess.Popen[bytes], data: bytes) -> None:
-    assert process.stdin is not None
-    process.stdin.write(data)
-    process.stdin.flush()
 
 
 # ---------------------------------------------------------------- live
@@ -137,15 +117,6 @@ def test_closed_pipe_of_a_report(environment: dict[str, str], tmp_path: Path) ->
     assert (ran.returncode, ran.stderr) == (-signal.SIGPIPE, b"")
 
 
-def wait_until_read(process: subprocess.Popen[bytes]) -> None:
-    """All that was fed has been taken out of the pipe: the command waits for more."""
-    assert process.stdin is not None
-    end = time.monotonic() + DEADLINE
-    while fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)) != bytes(4):
-        assert time.monotonic() < end, "the command did not read its input"
-        select.select([], [], [], 0.002)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(number: signal.Signals, spawn: Spawn, folder: Path) -> None:
     """Ended by the signal, with no output and no temporary file left, and without a word."""
@@ -162,12 +133,13 @@ def test_interrupted(number: signal.Signals, spawn: Spawn, folder: Path) -> None
     assert (folder / "old.pcap").read_bytes() == b"before"
 
 
-def test_sigterm_handler_is_put_back(vx: Command, tmp_path: Path) -> None:
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_handlers_are_put_back(number: signal.Signals, vx: Command, tmp_path: Path) -> None:
+    before = signal.getsignal(number)
     (tmp_path / "in.pcap").write_bytes(capture())
     assert vx("info", tmp_path / "in.pcap").status == 0
     assert vx("info", tmp_path / "no.pcap").status == 3
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
 
 
 # ---------------------------------------------------------------- closed standard streams

@@ -337,7 +337,10 @@ def test_decap_of_nothing_until_ctrl_c(path: Path, script: Script) -> None:
 def test_ctrl_c_in_the_middle_of_much(path: Path) -> None:
     """It is not all read first."""
     path.write_bytes(capture(20_000))
-    report = vxtap.decap(path, path.with_name("out"), follow=True, progress=lambda _done, _total: press())
+    presses = iter([press])
+    report = vxtap.decap(
+        path, path.with_name("out"), follow=True, progress=lambda _done, _total: next(presses, nothing)()
+    )
     assert 0 < report.frames < 20_000
     assert len(vxtap.read(path.with_name("out"), frames="all", strict=True)) == report.frames
 

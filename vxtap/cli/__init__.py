@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from vxtap.cli.parser import build_parser
 from vxtap.cli.text import say
@@ -20,15 +20,30 @@ if TYPE_CHECKING:
 USAGE, UNREADABLE = 2, 3
 
 
-class _Terminated(BaseException):
-    """SIGTERM, on its way through the clean-up."""
+# Signals that end a job early: Ctrl-C, `kill`, a terminal that is closed.
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def _on_sigterm(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise _Terminated
+class _Ended(BaseException):
+    """A signal, on its way through the clean-up."""
 
 
-def _die_of(number: signal.Signals) -> int:
+def _on_signal(number: int, _frame: FrameType | None) -> NoReturn:
+    for each in _ENDINGS:  # a second one, out of impatience, must not stop the clean-up
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt if number == signal.SIGINT else _Ended(number)
+
+
+def _catch_signals() -> dict[signal.Signals, Any]:
+    """Take over the signals, but those that are ignored, as under `nohup`: how they were handled before."""
+    before = {number: signal.getsignal(number) for number in _ENDINGS}
+    before = {number: how for number, how in before.items() if how not in (signal.SIG_IGN, None)}
+    for number in before:
+        signal.signal(number, _on_signal)
+    return before
+
+
+def _die_of(number: int) -> int:
     """End as if the signal had never been caught, so that a calling shell sees what it expects."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
@@ -70,14 +85,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done; 1 done, but ``--strict`` found something; 2 usage; 3 unreadable or unwritable.
     """
     args = build_parser().parse_args(argv)
-    before = signal.signal(signal.SIGTERM, _on_sigterm)
+    before = _catch_signals()
     try:
         return run(args)
     except BrokenPipeError:
         return _die_of(signal.SIGPIPE)
     except KeyboardInterrupt:
         return _die_of(signal.SIGINT)
-    except _Terminated:
-        return _die_of(signal.SIGTERM)
+    except _Ended as ended:
+        return _die_of(ended.args[0])
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, how in before.items():
+            signal.signal(number, how)

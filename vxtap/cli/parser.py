@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vxtap._version import __version__
 from vxtap.options import DEFAULT_PORTS
+from vxtap.tunnels import TUNNELS, VXLAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,39 @@ def _common() -> argparse.ArgumentParser:
         help="UDP destination ports that are taken for VXLAN (default 4789; Linux and flannel use 8472)",
     )
     group.add_argument("--vni", type=numbers, metavar="N,N", help="only these VXLAN network identifiers")
+    group.add_argument(
+        "--tunnels",
+        default=VXLAN,
+        metavar="NAME,NAME",
+        help=f"what is looked for: {', '.join(TUNNELS)}; a port of its own as in geneve:47101 (default {VXLAN})",
+    )
+    group.add_argument(
+        "--depth", type=int, default=1, metavar="N", help="tunnels within each other that are followed (default 1)"
+    )
+    group.add_argument(
+        "--once",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="drop the second sight of a packet that was recorded on two interfaces (default: yes)",
+    )
+    group.add_argument(
+        "--partial",
+        action="store_true",
+        help="of a datagram whose later fragments are missing, take what the first one holds",
+    )
+    group.add_argument(
+        "--fragment-timeout",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="seconds of the capture that fragments wait for the rest (default 30)",
+    )
+    group.add_argument(
+        "--fragment-memory",
+        default="16MiB",
+        metavar="SIZE",
+        help="memory for fragments that wait (default 16MiB)",
+    )
     group.add_argument("--json", action="store_true", help="the report as JSON")
     group.add_argument("--quiet", "-q", action="store_true", help="no progress, no report; errors only")
     group.add_argument(
@@ -89,6 +123,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--follow",
         action="store_true",
         help="wait for more at the end of IN, and for the file after it where it is rotated; Ctrl-C ends it well",
+    )
+    decap.add_argument(
+        "--ethernet",
+        action="store_true",
+        help="write inner packets that have no Ethernet header behind one that is made up",
     )
     decap.set_defaults(run=_lazily("decap"))
 

@@ -1,0 +1,196 @@
+#include "vxt_sight.h"
+
+/* The bit that stands for an interface; 0 where there are more than are told apart. */
+static uint64_t bit_of(vxt_sights *sights, uint64_t interface)
+{
+    uint32_t i = sights->recent;
+
+    if (i >= sights->interface_count || sights->interfaces[i] != interface)
+        for (i = 0; i < sights->interface_count && sights->interfaces[i] != interface; i++)
+            ;
+    if (i == VXT_SIGHT_INTERFACES)
+        return 0;
+    if (i == sights->interface_count)
+        sights->interfaces[sights->interface_count++] = interface;
+    sights->recent = i;
+    return UINT64_C(1) << i;
+}
+
+static bool is_near(int64_t a, int64_t b)
+{
+    uint64_t apart = a < b ? (uint64_t)b - (uint64_t)a : (uint64_t)a - (uint64_t)b;
+    return apart <= VXT_SIGHT_WINDOW;
+}
+
+static vxt_sight *place_of(const vxt_sights *sights, uint32_t number)
+{
+    return &sights->items[number & (sights->capacity - 1)];
+}
+
+/* Where the chain of a hash starts: at a place of the ring, but not at the packet that lies there. */
+static uint32_t *head_of(const vxt_sights *sights, uint64_t hash)
+{
+    return &place_of(sights, (uint32_t)(hash >> 32))->head;
+}
+
+/* How long ago a packet was, in packets; one that has been overwritten was longer ago than the ring is long. */
+static uint32_t age_of(const vxt_sights *sights, uint32_t number) { return sights->count - 1 - number; }
+
+/* The first packet of all that this is a second sight of, or NULL. */
+static vxt_sight *find_sight(const vxt_sights *sights, const vxt_sighting *packet, uint64_t hash, uint64_t bit)
+{
+    uint32_t number = *head_of(sights, hash), age = age_of(sights, number);
+    vxt_sight *best = NULL;
+
+    while (age < sights->filled) {
+        vxt_sight *it = place_of(sights, number);
+        uint32_t before = age;
+        if (it->hash == hash && !(it->seen & bit) && is_near(it->ts, packet->ts))
+            best = it;
+        number = it->next;
+        age = age_of(sights, number);
+        if (age <= before) /* the chain has been overwritten from here on */
+            break;
+    }
+    return best;
+}
+
+/* The oldest packet of those without a hash. */
+static vxt_sight *first_unhashed(const vxt_sights *sights) { return place_of(sights, sights->count - sights->unhashed); }
+
+/* It gets its hash, and its place in a chain: behind all that came before it. */
+static void link(vxt_sights *sights, uint64_t hash)
+{
+    uint32_t number = sights->count - sights->unhashed--, *head = head_of(sights, hash);
+    vxt_sight *it = place_of(sights, number);
+
+    it->hash = hash;
+    it->next = *head;
+    *head = number;
+}
+
+static void forget_first(vxt_sights *sights)
+{
+    first_unhashed(sights)->seen = UINT64_MAX;
+    sights->unhashed--;
+}
+
+static void append_sight(vxt_sights *sights, const vxt_sight *packet)
+{
+    vxt_sight *it = place_of(sights, sights->count++);
+    uint32_t head = it->head;
+
+    *it = *packet;
+    it->head = head;
+    sights->unhashed++;
+    if (sights->filled < sights->capacity)
+        sights->filled++;
+    if (sights->unhashed > sights->filled)
+        sights->unhashed = sights->filled;
+}
+
+static uint64_t hash_sight(const vxt_sights *sights, vxt_slice bytes, uint32_t wire)
+{
+    return vxt_mix(vxt_hash_bytes(&sights->key, bytes), wire);
+}
+
+/* Whether hashes that were put off are needed now, for packets that are not long ago. */
+static bool lacks_hashes(vxt_sights *sights, int64_t ts)
+{
+    while (sights->unhashed && !is_near(first_unhashed(sights)->ts, ts))
+        forget_first(sights);
+    return sights->unhashed;
+}
+
+static bool is_lazy(const vxt_sights *sights, uint64_t bit)
+{
+    bool quiet = sights->last == bit && sights->quiet == VXT_SIGHT_QUIET;
+
+    return sights->can_recall && (quiet || sights->interface_count == 1);
+}
+
+static void count_quiet(vxt_sights *sights, uint64_t bit)
+{
+    if (sights->last != bit)
+        sights->quiet = 0;
+    else if (sights->quiet < VXT_SIGHT_QUIET)
+        sights->quiet++;
+    sights->last = bit;
+}
+
+vxt_status vxt_sights_look(vxt_sights *sights, const vxt_sighting *packet)
+{
+    vxt_sight it = {.ts = packet->ts, .offset = packet->offset, .wire = packet->wire};
+    vxt_sight *first = NULL;
+
+    if (packet->frame == sights->frame)
+        return sights->second ? VXT_SECOND_SIGHT : VXT_OK;
+    if (sights->capacity == 0 || (sights->filled == sights->capacity && sights->capacity < VXT_MAX_SIGHTS &&
+                                  is_near(place_of(sights, sights->count)->ts, packet->ts)))
+        return VXT_MORE_SIGHTS;
+    if (!(it.seen = bit_of(sights, packet->interface)))
+        return VXT_OK;
+    it.captured = (uint32_t)vxt_left(packet->bytes);
+    if (is_lazy(sights, it.seen)) {
+        append_sight(sights, &it);
+    } else {
+        if (lacks_hashes(sights, packet->ts))
+            return VXT_MORE_HISTORY;
+        it.hash = hash_sight(sights, packet->bytes, packet->wire);
+        if ((first = find_sight(sights, packet, it.hash, it.seen))) {
+            first->seen |= it.seen;
+        } else {
+            append_sight(sights, &it);
+            link(sights, it.hash);
+        }
+    }
+    count_quiet(sights, it.seen);
+    sights->frame = packet->frame;
+    sights->second = first != NULL;
+    return sights->second ? VXT_SECOND_SIGHT : VXT_OK;
+}
+
+vxt_stretch vxt_sights_history(const vxt_sights *sights)
+{
+    const vxt_sight *first = first_unhashed(sights), *last = place_of(sights, sights->count - 1);
+    uint64_t length = last->offset + last->captured - first->offset;
+
+    if (length > VXT_SIGHT_HISTORY)
+        length = first->captured > VXT_SIGHT_HISTORY ? first->captured : VXT_SIGHT_HISTORY;
+    return (vxt_stretch){first->offset, length};
+}
+
+void vxt_sights_recall(vxt_sights *sights, vxt_slice bytes)
+{
+    uint32_t before = sights->unhashed;
+    uint64_t start = vxt_sights_history(sights).offset;
+
+    while (sights->unhashed) {
+        const vxt_sight *it = first_unhashed(sights);
+        vxt_slice packet = bytes;
+        if (it->offset < start || vxt_skip(&packet, it->offset - start) < it->offset - start ||
+            vxt_left(packet) < it->captured)
+            break;
+        vxt_clip(&packet, it->captured);
+        link(sights, hash_sight(sights, packet, it->wire));
+    }
+    if (before && sights->unhashed == before)
+        forget_first(sights);
+}
+
+void vxt_sights_move(vxt_sights *sights, vxt_sight *items, uint32_t capacity)
+{
+    vxt_sights old = *sights;
+
+    sights->items = items;
+    sights->capacity = capacity;
+    sights->count = sights->filled = sights->unhashed = 0;
+    for (uint32_t i = 0; i < capacity; i++)
+        items[i].head = UINT32_MAX;
+    for (uint32_t i = old.filled; i > 0; i--) {
+        const vxt_sight *it = place_of(&old, old.count - i);
+        append_sight(sights, it);
+        if (i > old.unhashed)
+            link(sights, it->hash);
+    }
+}
