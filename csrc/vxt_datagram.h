@@ -38,8 +38,8 @@ typedef struct vxt_datagram {
     uint32_t have;         /* of which so many have come */
     uint32_t reach;        /* end of the fragment that reaches furthest */
     uint32_t cut;          /* a snaplen cut bytes off from here on; UINT32_MAX where none did */
-    uint32_t frames;       /* fragments held */
-    uint32_t held;         /* the list of them, the last to come first */
+    uint32_t frames;       /* that have come, those that came again among them */
+    uint32_t held;         /* the list of them, the last to come first; where memory is short, not all that came again */
     uint32_t pages[VXT_FRAG_PAGES];
 } vxt_datagram;
 
@@ -51,8 +51,10 @@ typedef struct vxt_page {
 typedef struct vxt_held {
     uint64_t frame;
     uint32_t next;
-    uint16_t unit, captured; /* where it starts, and how many bytes of it were captured */
+    uint16_t unit, captured; /* where it starts, and how many bytes of it were captured; VXT_FRAG_AGAIN: it came before */
 } vxt_held;
+
+enum { VXT_FRAG_AGAIN = UINT16_MAX };
 
 /* A slot of memory: one of each, which have nothing to do with each other beyond having the same number. */
 typedef struct vxt_slot {

@@ -209,7 +209,7 @@ static vxt_status make_room(vxt_frags *frags, uint32_t pages)
     return status;
 }
 
-static void hold(vxt_frags *frags, vxt_datagram *d, const vxt_fragment *f)
+static void hold(vxt_frags *frags, vxt_datagram *d, uint64_t frame, uint32_t unit, size_t captured)
 {
     uint32_t i = frags->held.first;
 
@@ -219,10 +219,16 @@ static void hold(vxt_frags *frags, vxt_datagram *d, const vxt_fragment *f)
     } else {
         i = frags->held.used++;
     }
-    *vxt_frags_held(frags, i) =
-        (vxt_held){f->frame, d->held, (uint16_t)(f->offset / VXT_FRAG_UNIT), (uint16_t)vxt_left(f->data)};
+    *vxt_frags_held(frags, i) = (vxt_held){frame, d->held, (uint16_t)unit, (uint16_t)captured};
     d->held = i;
+}
+
+/* A fragment that has come before. Who repeats one for ever must not push others out of memory. */
+static void note_again(vxt_frags *frags, vxt_datagram *d, const vxt_fragment *f)
+{
     d->frames++;
+    if (left(frags, &frags->held, VXT_FRAG_HELD) > frags->capacity * VXT_FRAG_HELD / 2)
+        hold(frags, d, f->frame, VXT_FRAG_AGAIN, 0);
 }
 
 static vxt_status store(vxt_frags *frags, uint32_t i, const vxt_fragment *f)
@@ -232,7 +238,8 @@ static vxt_status store(vxt_frags *frags, uint32_t i, const vxt_fragment *f)
 
     if (f->offset == 0)
         d->inside = f->inside;
-    hold(frags, d, f);
+    hold(frags, d, f->frame, f->offset / VXT_FRAG_UNIT, captured);
+    d->frames++;
     vxt_pages_store(frags, d, f);
     if (captured < f->length && f->offset + captured < d->cut)
         d->cut = f->offset + captured;
@@ -256,7 +263,7 @@ static vxt_status store(vxt_frags *frags, uint32_t i, const vxt_fragment *f)
  * that turns out to be another one's. */
 static vxt_status compare(vxt_frags *frags, uint32_t *i, const vxt_fragment *f)
 {
-    const vxt_datagram *d = at(frags, *i);
+    vxt_datagram *d = at(frags, *i);
     bool again = d->state != VXT_DATAGRAM_REFUSED && is_again(frags, d, f);
 
     if (is_old(frags, d) && d->state == VXT_DATAGRAM_OPEN)
@@ -266,8 +273,11 @@ static vxt_status compare(vxt_frags *frags, uint32_t *i, const vxt_fragment *f)
         *i = VXT_FRAG_NONE;
         return VXT_OK;
     }
-    if (again)
+    if (again) {
+        if (d->state == VXT_DATAGRAM_OPEN)
+            note_again(frags, d, f);
         return VXT_FRAGMENT_JOINED;
+    }
     if (d->state == VXT_DATAGRAM_REFUSED)
         return VXT_FRAGMENT_OVERLAP;
     return is_clash(frags, d, f) ? leave(frags, *i, VXT_FRAGMENT_OVERLAP) : VXT_OK;

@@ -17,7 +17,7 @@ typedef struct vxt_census {
 /* Rows that were written and are still at hand, to correct the status of fragments that turn out to be lost: one a
  * frame, the last for the last frame counted. */
 typedef struct vxt_recent {
-    uint8_t *status; /* that of the first row */
+    uint8_t *status; /* that of the first row, or NULL: rows have none */
     size_t count, row_size;
 } vxt_recent;
 

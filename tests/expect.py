@@ -71,7 +71,8 @@ def tunnel_name(row: Row) -> str:
     """How a tunnel is called: 'vni 7 10.0.0.1 > 10.0.0.2', 'geneve 7 10.0.0.1 > 10.0.0.2'."""
     ends = [ipaddress.IPv6Address(row[name]) for name in ("outer_src", "outer_dst")]
     texts = [str(end.ipv4_mapped or end) for end in ends]
-    kind = "vni" if row["tunnel"] == "VXLAN" else row["tunnel"].lower().replace("_", "-")
+    tunnel = row["tunnel"].lower().replace("_", "-")
+    kind = "vni" if tunnel == "vxlan" else "erspan" if tunnel.startswith("erspan") else tunnel
     return f"{kind} {row['vni']} {texts[0]} > {texts[1]}"
 
 

@@ -47,6 +47,13 @@ def markdown(table: str) -> str:
     elif table == "link_types":
         head = ("number", "name")
         rows = [(str(value), name) for name, value, *_ in _TABLES["link_type"]]
+    elif table == "tunnels":
+        head = ("value", "`Tunnel`", "in `tunnels`", "over", "meaning")
+        port = {value: f" port {port}" if port else "" for _, value, _, port in _core.tunnels()}
+        rows = [
+            (str(value), name, f"`{option}`", carrier + port[value], text)
+            for name, value, carrier, option, text in _TABLES["tunnel"][1:]
+        ]
     else:
         head = ("value", "name", "meaning")
         rows = [(f"{value:#x}", name, text) for name, value, _, _, text in _TABLES[table.rstrip("s")]]
