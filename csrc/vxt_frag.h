@@ -22,7 +22,8 @@ vxt_status vxt_frags_add(vxt_frags *frags, const vxt_fragment *fragment);
 /* The datagram that was completed last, until the next fragment is added, and the protocol of what is in it. */
 vxt_span vxt_frags_whole(vxt_frags *frags, uint8_t *inside);
 
-/* The last fragment added was the first of its datagram, and this is the row that it would be alone. */
+/* The last fragment has the beginning of its datagram, and this is the row that it would be alone. Nothing is done where it
+ * came before. */
 void vxt_frags_set_first(vxt_frags *frags, const vxt_packet *r, uint32_t inner_at, bool fine);
 
 /* At the end of input: whether a datagram is left, which then is leaving. */
