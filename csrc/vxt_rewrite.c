@@ -43,7 +43,7 @@ static size_t put_file_header(vxt_rewrite *w, uint8_t *p)
 {
     if (w->format == VXT_FORMAT_PCAPNG)
         return vxt_write_section(p);
-    w->nano = any_fine(&w->pass.reader.interfaces);
+    w->nano = w->nano || any_fine(&w->pass.reader.interfaces);
     return vxt_write_pcap_header(p, w->nano, LINKTYPE_ETHERNET);
 }
 

@@ -10,7 +10,7 @@ typedef struct vxt_rewrite {
     bool keep_others;    /* frames that are not decapsulated are written as they are (pcapng only) */
     bool ethernet;       /* an inner frame that starts with IP is written behind a made-up Ethernet header */
     bool started;        /* the file header has been written */
-    bool nano;           /* a classic pcap's times are nanoseconds */
+    bool nano;           /* a classic pcap's times are nanoseconds; set ahead where that is known */
     uint32_t interfaces; /* pcapng interfaces written so far */
     uint32_t other[2][2]; /* 1 + number of an interface `other`: [starts with IP][nanoseconds] */
     uint64_t rounded;    /* times that lost digits: finer interfaces came after a pcap's header */

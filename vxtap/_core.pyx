@@ -178,11 +178,12 @@ cdef class Pass:
 
     @property
     def offset(self):
-        """Bytes consumed."""
+        """Bytes consumed, over all files."""
         return self.books.reader.offset
 
     @property
     def fault_offset(self):
+        """Where in the current file."""
         return vxt_reader_fault_offset(&self.books.reader)
 
     @property
@@ -217,7 +218,7 @@ cdef class Pass:
             it = &table.items[i]
             rows.append((it.number, it.linktype, it.snaplen, it.ts_resol, it.ts_offset,
                          PyBytes_FromStringAndSize(it.name, it.name_len),
-                         it.frames if self.books.reader.format == VXT_FORMAT_PCAPNG else self.frames))
+                         vxt_reader_interface_frames(&self.books.reader, i)))
         return rows, table.forgotten
 
     def tunnels(self):
@@ -277,10 +278,14 @@ cdef class Pass:
         self.books.ending = True
 
     def end(self, size_t left):
-        """The input ends with `left` bytes unconsumed: (status, bytes behind the last whole record)."""
+        """The file ends with `left` bytes unconsumed: (status, bytes behind the last whole record)."""
         cdef uint64_t tail = 0
         cdef vxt_status status = vxt_reader_end(&self.books.reader, left, &tail)
         return <int>status, tail
+
+    def next_file(self, size_t left):
+        """Another file of the capture follows, behind `left` bytes unconsumed of the one before: all counts go on."""
+        vxt_reader_next_file(&self.books.reader, left)
 
 
 @cython.final
@@ -361,7 +366,7 @@ cdef class Rewriter(Pass):
 
     cdef vxt_rewrite state
 
-    def __cinit__(self, wanted, *, pcapng, keep_others, ethernet=False, census=True, seed=0):
+    def __cinit__(self, wanted, *, pcapng, keep_others, ethernet=False, nano=False, census=True, seed=0):
         memset(&self.state, 0, sizeof(vxt_rewrite))
         if pcapng and not census:
             raise ValueError("pcapng output needs a census")
@@ -369,6 +374,7 @@ cdef class Rewriter(Pass):
         self.state.format = VXT_FORMAT_PCAPNG if pcapng else VXT_FORMAT_PCAP
         self.state.keep_others = keep_others
         self.state.ethernet = ethernet
+        self.state.nano = nano
 
     def rewrite(self, src, size_t start, size_t end, dst):
         """Rewrite src[start:end] into dst, or, where that is None, to the start of src: (status, used, made)."""

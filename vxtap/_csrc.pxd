@@ -212,6 +212,7 @@ cdef extern from "vxtap.h" nogil:
         vxt_format format
         bint keep_others
         bint ethernet
+        bint nano
         uint64_t rounded
         uint64_t unwritable
 
@@ -220,7 +221,9 @@ cdef extern from "vxtap.h" nogil:
         size_t made
 
     vxt_status vxt_reader_end(const vxt_reader *reader, size_t left, uint64_t *tail)
+    void vxt_reader_next_file(vxt_reader *reader, size_t left)
     uint64_t vxt_reader_fault_offset(const vxt_reader *reader)
+    uint64_t vxt_reader_interface_frames(const vxt_reader *reader, uint32_t index)
     void vxt_key_set(vxt_key *key, uint64_t seed)
     vxt_stretch vxt_sights_history(const vxt_sights *sights)
     void vxt_sights_recall(vxt_sights *sights, vxt_slice bytes)

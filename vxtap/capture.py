@@ -11,7 +11,7 @@ from vxtap.errors import OptionError, UnsupportedError
 from vxtap.layout import Projection
 from vxtap.memory import Rows
 from vxtap.options import DEFAULT_PORTS, Options
-from vxtap.passes import RowPass
+from vxtap.passes import RowPass, files_of
 from vxtap.pieces import Pieces, Rejoiner
 from vxtap.report import Report
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from vxtap.options import Numbers, OuterOptions
-    from vxtap.source import Source, Window
+    from vxtap.source import Source, Sources, Window
 
     Packets = np.ndarray[tuple[int], np.dtype[np.void]]
 
@@ -45,13 +45,14 @@ class Capture:
         Of the rows: `vxtap.PACKET`, or the columns asked for.
     """
 
-    def __init__(self, source: Source, options: Options) -> None:
+    def __init__(self, source: Sources, options: Options) -> None:
         projection = Projection(options.column_names)
         self.dtype = projection.dtype
         self._options = options
         self._pieces = Pieces()
         self._rejoiner: Rejoiner | None = None
-        self._pass = RowPass(source, options, projection.copies, self.dtype.itemsize, level=projection.level)
+        files = files_of(source, options, rereadable=True)
+        self._pass = RowPass(files, options, projection.copies, self.dtype.itemsize, level=projection.level)
 
     def batches(self, size: int = BATCH) -> Iterator[Packets]:
         """Give the rows in order, some at a time, in bounded memory.
@@ -74,13 +75,11 @@ class Capture:
         """
         size = _check_size(size)
         self._pass.begin()
-        origin = self._pass.window.origin
-        one_window = origin.memory is None and not origin.can_seek
-        while rows := self._batch(size, one_window):
+        while rows := self._batch(size, None):
             yield rows[0]
         self._finish()
 
-    def _batch(self, size: int, one_window: bool) -> list[Packets]:
+    def _batch(self, size: int, one_window: bool | None) -> list[Packets]:
         """The next batch in a list, or an empty list at the end."""
         rows = np.zeros(size, self.dtype)  # pages that no row lands on cost nothing, and padding is always zero
         memory = memoryview(rows.view(np.uint8))
@@ -166,36 +165,28 @@ class Capture:
         window, origin = self._pass.window, self._pass.window.origin
         if origin.closed:
             raise ValueError(f"{origin.name}: is closed")
-        again = origin.can_seek or origin.memory is not None
+        again = origin.can_seek
         piece = self._pieces.find(offset)
         if piece is not None:
             return memoryview(bytes(piece)) if again else piece
         joined = bool(row["flags"] & Flag.REASSEMBLED) and self._is_decapsulated(row)
         here = None if joined else window.view(offset, count)
         if here is not None:
-            return memoryview(bytes(here)) if origin.can_seek else here.toreadonly()
-        if not again:
-            raise UnsupportedError(
-                f"{origin.name}: byte {offset:,} has been passed and cannot be read again:"
-                " ask for inner frames before the next batch"
-            )
-        return self._read_again(offset, count, joined)
+            return memoryview(bytes(here)) if again and origin.memory is None else here.toreadonly()
+        return self._rejoin(offset, count) if joined else self._pass.files.read_at(offset, count).toreadonly()
 
     def _is_decapsulated(self, row: np.void) -> bool:
         """Of skipped frames, which have rows only when they were asked for, the whole frame lies in one piece."""
         return "status" not in (row.dtype.names or ()) or row["status"] == Status.OK
 
-    def _read_again(self, offset: int, count: int, joined: bool) -> memoryview:
-        origin = self._pass.window.origin
-        data: bytes | memoryview | None
-        if joined:
-            self._rejoiner = self._rejoiner or Rejoiner(origin, self._options)
-            data = self._rejoiner.find(offset)
-        else:
-            data = origin.read_at(offset, count)
+    def _rejoin(self, offset: int, count: int) -> memoryview:
+        files = self._pass.files
+        files.check_again(offset)
+        self._rejoiner = self._rejoiner or Rejoiner(files, self._options)
+        data = self._rejoiner.find(offset)
         if data is None or len(data) < count:
-            raise UnsupportedError(f"{origin.name}: byte {offset:,}: the file has become shorter since it was read")
-        return memoryview(data)
+            raise UnsupportedError(f"{files.name}: byte {offset:,}: the file has become shorter since it was read")
+        return data
 
     @property
     def report(self) -> Report:
@@ -222,22 +213,25 @@ def _check_size(size: int) -> int:
 
 
 def open(
-    source: Source,
+    source: Sources,
     *,
     ports: Numbers = DEFAULT_PORTS,
     vni: Numbers | None = None,
     columns: Iterable[str] | None = None,
     frames: Literal["decapsulated", "all"] = "decapsulated",
     strict: bool = False,
+    follow: bool = False,
     **outer: Unpack[OuterOptions],
 ) -> Capture:
     """Open a capture to read it in batches or frame by frame.
 
     Parameters
     ----------
-    source : str, os.PathLike, buffer or binary file object
+    source : str, os.PathLike, buffer or binary file object, or a list of those
         A pcap or pcapng file, gzip-compressed or not; '-' is standard input; a buffer (bytes, bytearray, memoryview,
-        mmap, array) is read in place and kept alive as long as the capture and the frames taken from it.
+        mmap, array) is read in place and kept alive as long as the capture and the frames taken from it. A list, or a
+        text with a wildcard (``"x.pcap*"``, where no file has that very name), is a rotated set: read in the order of
+        the first times as one capture, in which `frame` and `offset` count on through the files.
     ports : int or iterable of int
         UDP destination ports that are taken for VXLAN.
     vni : int or iterable of int, optional
@@ -247,7 +241,13 @@ def open(
     frames : {"decapsulated", "all"}
         With "all", skipped frames are rows too.
     strict : bool
-        Raise `TruncatedError` at the end of a capture that was cut within a record.
+        Raise `TruncatedError` at the end of a capture that was cut within a record (of a set: after all its files, for
+        the first one that was cut).
+    follow : bool
+        At the end of a file wait for more of it, as ``tail -F`` does, until it is rotated away and the next one has
+        begun: the file that has its path now, or a further one that a wildcard matches. Batches come as soon as there
+        are whole frames. `KeyboardInterrupt` passes through. Not for buffers and compressed files; a pipe is just
+        read.
     tunnels, depth, once, partial, fragment_timeout, fragment_memory
         Other tunnels than VXLAN, tunnels in tunnels, second sights and fragments: see `vxtap.Options`.
 
@@ -268,12 +268,13 @@ def open(
     ...     for row, frame in capture.frames():
     ...         print(row["vni"], len(frame))
     """
-    options = Options(ports=ports, vni=vni, columns=columns, frames=frames, strict=strict, **outer)
+    own: dict[str, Any] = {"columns": columns, "frames": frames, "strict": strict, "follow": follow}
+    options = Options(ports=ports, vni=vni, **own, **outer)
     return Capture(source, options)
 
 
 def read(
-    source: Source | list[Source] | tuple[Source, ...],
+    source: Source | list[Sources] | tuple[Sources, ...],
     *,
     ports: Numbers = DEFAULT_PORTS,
     vni: Numbers | None = None,
@@ -289,7 +290,8 @@ def read(
     Parameters
     ----------
     source : as for `open`, or a list of those
-        Several sources are read one after the other; the column `source` tells them apart, from 0.
+        Several sources are read one after the other; the column `source` tells them apart, from 0. A list within the
+        list is one source, a rotated set; so is a text with a wildcard.
     ports, vni, columns, frames, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `open`.
 
@@ -319,8 +321,9 @@ def read(
     return rows.array()
 
 
-def _read_one(source: Source, options: Options, projection: Projection, rows: Rows, number: int) -> None:
-    run = RowPass(source, options, projection.copies, projection.dtype.itemsize, level=projection.level, number=number)
+def _read_one(source: Sources, options: Options, projection: Projection, rows: Rows, number: int) -> None:
+    files = files_of(source, options)
+    run = RowPass(files, options, projection.copies, projection.dtype.itemsize, level=projection.level, number=number)
     begin = rows.count
     try:
         full = True
@@ -336,7 +339,7 @@ def _read_one(source: Source, options: Options, projection: Projection, rows: Ro
 
 def _estimate(run: RowPass, rows: int) -> int:
     """How many rows are still to come: by the bytes that are left, where that is known, or as many as there were."""
-    size, done = run.window.origin.size, run.books.offset
+    size, done = run.files.size, run.books.offset
     if size is None or not done:
         return max(rows, _FIRST_ROWS)
     left = max(0, size - done)

@@ -135,6 +135,8 @@ class Options:
         which has link types for both; a classic pcap leaves them out (``no_ethernet``).
     format : {"pcap", "pcapng"}, optional
         Of the output.
+    follow : bool
+        At the end of a file, wait for more of it, or for the file that takes its place.
 
     Raises
     ------
@@ -156,6 +158,7 @@ class Options:
     keep_others: bool = False
     ethernet: bool = False
     format: Literal["pcap", "pcapng"] | None = None
+    follow: bool = False
 
     def __post_init__(self) -> None:
         ports = _numbers(self.ports, "ports", 1, 0xFFFF)

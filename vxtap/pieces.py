@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vxtap.layout import Projection
 from vxtap.passes import RowPass
+from vxtap.rotation import Rotation
 
 if TYPE_CHECKING:
     from vxtap.options import Options
@@ -58,7 +60,7 @@ class _Again:
         self._origin = origin
         self._at = 0
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int) -> bytes | memoryview:
         data = self._origin.read_at(self._at, size) or b""
         self._at += len(data)
         return data
@@ -67,23 +69,23 @@ class _Again:
 class Rejoiner:
     """Finds the reassembled frames of batches that are past, by reading the source again up to there.
 
-    Asked in the order of the file, it reads that once.
+    Asked in the order of the capture, it reads that once (or, of a set, once more where files have been added).
     """
 
-    def __init__(self, origin: Origin, options: Options) -> None:
-        self._origin = origin
-        self._options = options
+    def __init__(self, files: Rotation, options: Options) -> None:
+        self._files = files
+        self._options = replace(options, follow=False, strict=False)
         self._begin()
 
     def _begin(self) -> None:
         projection = Projection(("offset",))
-        origin = self._origin
-        source = _Again(origin) if origin.memory is None else origin.memory
+        known = [_Again(one) if one.memory is None else one.memory for one in self._files.origins]
+        self._known = len(known)
         self._rows = bytearray(_ROWS * projection.dtype.itemsize)
         self._pieces = Pieces()
         self._from = 0
         self._pass = RowPass(
-            source,  # type: ignore[arg-type]
+            Rotation(known),  # type: ignore[arg-type]
             self._options,
             projection.copies,
             projection.dtype.itemsize,
@@ -92,7 +94,7 @@ class Rejoiner:
 
     def find(self, offset: int) -> memoryview | None:
         """The frame of the row with this offset; None where there is no such frame any more."""
-        if offset < self._from:
+        if offset < self._from or self._known < len(self._files.origins):
             self._begin()
         while (found := self._pieces.find(offset)) is None:
             self._from = self._pass.books.offset

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vxtap import _core
 from vxtap.enums import LinkType, Tunnel
 from vxtap.options import DEFAULT_PORTS, Options
-from vxtap.passes import RowPass
+from vxtap.passes import RowPass, files_of
 from vxtap.report import Report
 from vxtap.source import printable
 from vxtap.tables import COLUMNS, link_type_name
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from vxtap.errors import VxtapError
     from vxtap.options import Numbers, OuterOptions
-    from vxtap.source import Source
+    from vxtap.source import Sources
 
 _FORMATS = ("unknown", "pcap", "pcapng")  # vxt_format
 _IP_TEXT = 39
@@ -52,7 +52,7 @@ class Info:
     report : Report
         Every frame accounted for.
     format : str
-        'pcap' or 'pcapng'.
+        'pcap' or 'pcapng'; 'mixed' where a rotated set has both.
     details : str
         The variant, for people: byte order, version, resolution.
     link_types : list of str
@@ -102,14 +102,21 @@ class Info:
         }
 
 
-def _details(books: _core.Pass) -> tuple[str, str]:
-    kind, big, major, minor, tick, record = books.format
+def _details(formats: list[tuple[int, bool, int, int, int, int]]) -> tuple[str, str]:
+    """What the files of a capture are: usually all the same."""
+    known = dict.fromkeys(one for one in formats if one[0]) or formats[-1:]
+    kinds = {_FORMATS[one[0]] for one in known}
+    return kinds.pop() if len(kinds) == 1 else "mixed", "; ".join(dict.fromkeys(map(_variant, known)))
+
+
+def _variant(one: tuple[int, bool, int, int, int, int]) -> str:
+    _, big, major, minor, tick, record = one
     parts = ["big-endian" if big else "little-endian", f"version {major}.{minor}"]
     if tick:
         parts.append("nanoseconds" if tick == 1 else "microseconds")
     if record > 16:
         parts.append(f"modified, {record} bytes a record header")
-    return _FORMATS[kind], ", ".join(parts)
+    return ", ".join(parts)
 
 
 def _interfaces(books: _core.Pass) -> list[dict[str, Any]]:
@@ -177,11 +184,11 @@ def link_types(books: _core.Pass) -> list[str]:
     return [link_type_name(number) for number in sorted({row[1] for row in books.interfaces()[0]})]
 
 
-def survey(source: Source, options: Options) -> tuple[Info, VxtapError | OSError | None]:
+def survey(source: Sources, options: Options) -> tuple[Info, VxtapError | OSError | None]:
     """Take stock of a source up to its end or a fault, which is given back beside what was found."""
     status = COLUMNS.index("status")
     offset, size = _core.fields()[status][2:4]
-    run = RowPass(source, options, [(offset, size, 0)], _ROW, level=0, census=True)
+    run = RowPass(files_of(source, options), options, [(offset, size, 0)], _ROW, level=0, census=True)
     rows = bytearray(_ROW * _ROWS)
     try:
         full = True
@@ -190,9 +197,9 @@ def survey(source: Source, options: Options) -> tuple[Info, VxtapError | OSError
     finally:
         run.close()
     tunnels, other = tunnel_rows(run.books)
-    kind, details = _details(run.books)
+    kind, details = _details([*run.ends.formats, run.books.format])
     found = Info(
-        name=run.window.origin.name,
+        name=run.files.name,
         report=run.report(),
         format=kind,
         details=details,
@@ -207,7 +214,7 @@ def survey(source: Source, options: Options) -> tuple[Info, VxtapError | OSError
 
 
 def info(
-    source: Source,
+    source: Sources,
     *,
     ports: Numbers = DEFAULT_PORTS,
     vni: Numbers | None = None,
@@ -218,7 +225,7 @@ def info(
 
     Parameters
     ----------
-    source : str, os.PathLike, buffer or binary file object
+    source : str, os.PathLike, buffer or binary file object, or a list of those
         As for `vxtap.open`.
     ports, vni, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.

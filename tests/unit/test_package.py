@@ -15,7 +15,7 @@ import vxtap
 from vxtap import _core
 
 FOLDER = Path(vxtap.__file__).parent
-HEAVY = {"numpy", "rich", "hypothesis", "pyarrow", "tempfile", "gzip"}
+HEAVY = {"numpy", "rich", "hypothesis", "pyarrow", "tempfile", "gzip", "glob", "select"}
 
 
 def in_a_fresh_interpreter(code: str) -> str:

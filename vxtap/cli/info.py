@@ -52,7 +52,8 @@ def _facts(found: Info) -> Table:
     for reason, count in report.skipped.most_common():
         grid.add_row("skipped", f"{count:,} {reason}")
     if report.truncated_tail:
-        grid.add_row("cut", f"the last {report.truncated_tail:,} bytes are part of a record")
+        what = "the last {:,} bytes are part of a record" if report.files == 1 else "{:,} bytes are parts of records"
+        grid.add_row("cut", what.format(report.truncated_tail))
     return grid
 
 

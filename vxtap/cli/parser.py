@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_INPUT = "a pcap or pcapng file, gzip-compressed or not; '-'; or a quoted wildcard, 'x.pcap*', for a rotated set"
+
+
 def numbers(text: str) -> tuple[int, ...]:
     """Read '4789,8472'."""
     try:
@@ -104,7 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="write the inner frames of a capture as a capture of their own",
         description="Write the inner frames of a capture as a capture of their own. '-' is standard input or output.",
     )
-    decap.add_argument("input", metavar="IN", help="a pcap or pcapng file, gzip-compressed or not, or '-'")
+    decap.add_argument("input", metavar="IN", help=_INPUT)
     decap.add_argument("-o", "--output", metavar="OUT", required=True, help="where to; '-' is standard output")
     decap.add_argument(
         "--format",
@@ -115,6 +118,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--keep-others",
         action="store_true",
         help="write frames that are not decapsulated as they are, on an interface of their own (pcapng)",
+    )
+    decap.add_argument(
+        "--follow",
+        action="store_true",
+        help="wait for more at the end of IN, and for the file after it where it is rotated; Ctrl-C ends it well",
     )
     decap.add_argument(
         "--ethernet",
@@ -129,6 +137,6 @@ def build_parser() -> argparse.ArgumentParser:
         help="tell what a capture is and holds",
         description="Tell what a capture is and holds: format, interfaces, times, tunnels, and why frames are skipped.",
     )
-    info.add_argument("input", metavar="IN", help="a pcap or pcapng file, gzip-compressed or not, or '-'")
+    info.add_argument("input", metavar="IN", help=_INPUT)
     info.set_defaults(run=_lazily("info"))
     return parser

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vxtap.report import Report
 
 FOUND_SOMETHING = 1
+_MOST_NAMES = 5
 
 
 def options_of(args: argparse.Namespace, **more: Any) -> Options:
@@ -57,8 +58,17 @@ _FRAGMENT_ADVICE = (
 _MATCHED = ("filtered", "no_vni_flag", "no_ethernet", "inner_type", "fragment_lost")
 
 
+def _about_files(report: Report) -> Iterator[str]:
+    if report.empty_files:
+        shown = ", ".join(report.empty_files[:_MOST_NAMES]) + (", ..." if len(report.empty_files) > _MOST_NAMES else "")
+        yield f"{len(report.empty_files):,} of {report.files:,} files are empty: {shown}"
+    if report.changed:
+        yield f"the input changed: {report.changed}"
+
+
 def hints(report: Report, options: Options, ports: list[dict[str, int]], links: list[str]) -> Iterator[str]:
     """What a person should know beside the counts."""
+    yield from _about_files(report)
     reasons = report.skipped + report.kept
     if reasons["link_type"]:
         unknown = ", ".join(name for name in links if name.startswith("unknown"))
