@@ -105,7 +105,7 @@ static inline vxt_lanes vxt_hash_tail(vxt_lanes lanes, const uint64_t *key, vxt_
     const uint8_t *p;
     size_t left;
 
-    for (; (p = vxt_take(&bytes, sizeof tail)); key += 2)
+    for (; (p = vxt_take(&bytes, sizeof tail)); key = &key[2])
         lanes = vxt_lanes_add(lanes, key, p);
     if ((left = vxt_left(bytes)) == 0)
         return lanes;
@@ -124,7 +124,7 @@ static inline uint64_t vxt_hash_stretch(const vxt_key *key, vxt_slice bytes, uin
     const uint64_t *words = key->words;
     const uint8_t *p;
 
-    for (; (p = vxt_take(&rest, VXT_STRIPE)); words += VXT_STRIPE / 8)
+    for (; (p = vxt_take(&rest, VXT_STRIPE)); words = &words[VXT_STRIPE / 8])
         for (int i = 0; i < VXT_STRIPE / 16; i++)
             lanes = vxt_lanes_add(lanes, words + 2 * i, p + 16 * i);
     return vxt_lanes_fold(vxt_hash_tail(lanes, words, bytes, rest), key, hash);

@@ -56,7 +56,10 @@ static vxt_sight *find_sight(const vxt_sights *sights, const vxt_sighting *packe
 }
 
 /* The oldest packet of those without a hash. */
-static vxt_sight *first_unhashed(const vxt_sights *sights) { return place_of(sights, sights->count - sights->unhashed); }
+static vxt_sight *first_unhashed(const vxt_sights *sights)
+{
+    return place_of(sights, sights->count - sights->unhashed);
+}
 
 /* It gets its hash, and its place in a chain: behind all that came before it. */
 static void link(vxt_sights *sights, uint64_t hash)
@@ -94,8 +97,8 @@ static uint64_t hash_sight(const vxt_sights *sights, vxt_slice bytes, uint32_t w
     return vxt_mix(vxt_hash_bytes(&sights->key, bytes), wire);
 }
 
-/* Whether hashing can be put off: nothing is heard of another interface, and has not been for so long that bringing back
- * what the ring holds will have cost little. */
+/* Whether hashing can be put off: nothing is heard of another interface, and has not been for so long that bringing
+ * back what the ring holds will have cost little. */
 static bool is_lazy(const vxt_sights *sights, uint64_t bit)
 {
     bool quiet = sights->last == bit && sights->quiet >= VXT_SIGHT_QUIET && sights->quiet / 4 >= sights->capacity;

@@ -85,10 +85,9 @@ class Fragments:
         self.give_up(row["frame"], self.is_late)
         key = key_of(packet)
         datagram = self.datagrams.get(key)
-        if datagram is not None and datagram.state == "complete":
-            if self.is_late(datagram) or not any(map(new.is_again, datagram.fragments)):
-                self.forget(key)  # its number is used again
-                datagram = None
+        if datagram is not None and self.is_over(datagram, new):
+            self.forget(key)  # its number is used again
+            datagram = None
         if datagram is None:
             datagram = self.datagrams[key] = Datagram(self.clock)
         datagram.rows.append(row)
@@ -109,6 +108,12 @@ class Fragments:
         datagram.state = "complete"
         self.remember(key)
         return datagram.join()
+
+    def is_over(self, datagram: Datagram, new: Fragment) -> bool:
+        """Whether this fragment cannot be one that a complete datagram had."""
+        if datagram.state != "complete":
+            return False
+        return self.is_late(datagram) or not any(map(new.is_again, datagram.fragments))
 
     def remember(self, key: Key) -> None:
         """A complete datagram is known for a while, so that its duplicates are."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, SupportsIndex, TypedDict
 
-from vxtap import _core
+from vxtap import _facts
 from vxtap.errors import OptionError
 from vxtap.tables import COLUMNS
 from vxtap.tunnels import VXLAN, find_tunnels
@@ -182,12 +182,12 @@ class Options:
         find_tunnels(self.tunnels, ports)
         if isinstance(self.tunnels, str):
             object.__setattr__(self, "tunnels", (self.tunnels,))
-        if isinstance(self.depth, bool) or not isinstance(self.depth, int) or not 1 <= self.depth <= _core.MAX_DEPTH:
-            raise OptionError(f"depth: expected a number within 1 to {_core.MAX_DEPTH}, got {self.depth!r}")
+        if isinstance(self.depth, bool) or not isinstance(self.depth, int) or not 1 <= self.depth <= _facts.MAX_DEPTH:
+            raise OptionError(f"depth: expected a number within 1 to {_facts.MAX_DEPTH}, got {self.depth!r}")
         _nanoseconds(self.fragment_timeout, "fragment_timeout")
         memory = parse_size(self.fragment_memory, "fragment_memory")
-        if memory < _core.FRAGMENT_MEMORY:
-            raise OptionError(f"fragment_memory: {memory:,} bytes are less than {_core.FRAGMENT_MEMORY:,}")
+        if memory < _facts.FRAGMENT_MEMORY:
+            raise OptionError(f"fragment_memory: {memory:,} bytes are less than {_facts.FRAGMENT_MEMORY:,}")
         object.__setattr__(self, "fragment_memory", memory)
 
     @property
