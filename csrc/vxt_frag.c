@@ -5,7 +5,7 @@
 
 static bool is_malformed(const vxt_fragment *f)
 {
-    return f->length == 0 || (f->more && f->length % VXT_FRAG_UNIT != 0) || f->offset + f->length > VXT_MAX_DATAGRAM;
+    return f->length == 0 || (f->more && f->length % VXT_FRAG_UNIT != 0) || f->length > VXT_MAX_DATAGRAM - f->offset;
 }
 
 static bool is_old(const vxt_frags *frags, const vxt_datagram *d)
@@ -25,11 +25,14 @@ static bool is_clash(const vxt_frags *frags, const vxt_datagram *d, const vxt_fr
     return vxt_pages_any(frags, d, f->offset, f->length);
 }
 
-/* Whether this very fragment has come before. */
+/* Whether this very fragment has come before. Pages count units: what ends behind the datagram, but in its last unit, has
+ * not. */
 static bool is_again(const vxt_frags *frags, const vxt_datagram *d, const vxt_fragment *f)
 {
     uint32_t end = f->offset + f->length;
 
+    if (d->total && end > d->total)
+        return false;
     return f->more != (d->total == end) && vxt_pages_is_fragment(frags, d, f->offset, f->length) &&
            vxt_pages_is_data(frags, d, f);
 }

@@ -39,6 +39,7 @@ typedef struct vxt_step {
     vxt_frame frame; /* only of a frame that is not late */
     vxt_span inner;  /* see vxt_decap */
     bool late;       /* no frame of the input, but the first fragment of a datagram that is given up */
+    bool plausible;  /* OTHER_PORT: what came to that port looks like VXLAN */
     bool fine;       /* its times can have digits below a microsecond */
 } vxt_step;
 
