@@ -129,7 +129,7 @@ static uint32_t add_datagram(vxt_frags *frags, const vxt_fragment *f)
 
 static bool is_malformed(const vxt_fragment *f)
 {
-    return f->length == 0 || (f->more && f->length % VXT_FRAG_UNIT != 0) || f->offset + f->length > VXT_MAX_DATAGRAM;
+    return f->length == 0 || (f->more && f->length % VXT_FRAG_UNIT != 0) || f->length > VXT_MAX_DATAGRAM - f->offset;
 }
 
 static bool is_old(const vxt_frags *frags, const vxt_datagram *d)
