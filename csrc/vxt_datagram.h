@@ -83,7 +83,7 @@ typedef struct vxt_frags {
     int64_t clock;               /* time of the last fragment that has one */
     uint64_t frame;              /* the last one that was decided, and how: it may be asked for again */
     vxt_status result;
-    uint32_t current;            /* the datagram of that frame */
+    uint32_t current;            /* the datagram that it was stored in, if it was */
     uint32_t leaving;            /* the datagram to be given up */
     vxt_status leaving_as;       /* what its fragments are then: FRAGMENT_LOST or FRAGMENT_OVERLAP */
 } vxt_frags;

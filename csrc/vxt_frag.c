@@ -276,6 +276,7 @@ static vxt_status decide(vxt_frags *frags, const vxt_fragment *f)
     vxt_status status = expire(frags);
     uint32_t i;
 
+    frags->current = VXT_FRAG_NONE;
     if (status != VXT_OK)
         return status;
     i = find(frags, f);
@@ -346,8 +347,11 @@ vxt_span vxt_frags_whole(vxt_frags *frags)
 
 void vxt_frags_set_first(vxt_frags *frags, const vxt_packet *r, uint32_t inner_at, bool fine)
 {
-    vxt_datagram *d = at(frags, frags->current);
+    vxt_datagram *d;
 
+    if (frags->current == VXT_FRAG_NONE) /* a fragment that came before: its row is known, and another frame's */
+        return;
+    d = at(frags, frags->current);
     d->first = *r;
     d->first_at = inner_at;
     d->first_fine = fine;
