@@ -71,6 +71,8 @@ VXT_HOT vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, 
             return VXT_OK;
         }
     }
+    if (status == VXT_OK && r->status == VXT_OTHER_PORT) /* now: once the frame is kept, its bytes may be overwritten */
+        step->plausible = vxt_vxlan_plausible(step->inner);
     return status;
 }
 
@@ -105,7 +107,7 @@ static VXT_HOT void take_census(vxt_pass *pass, const vxt_step *step, const vxt_
         vxt_counters_add(&pass->census->interfaces, r->interface);
     if (r->status == VXT_OK)
         count_tunnel(pass, r, step->fine);
-    else if (r->status == VXT_OTHER_PORT && vxt_vxlan_plausible(step->inner))
+    else if (r->status == VXT_OTHER_PORT && step->plausible)
         vxt_counters_add(&pass->census->ports, r->outer_dport);
 }
 
