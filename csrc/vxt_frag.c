@@ -149,11 +149,14 @@ static bool is_clash(const vxt_frags *frags, const vxt_datagram *d, const vxt_fr
     return vxt_pages_any(frags, d, f->offset, f->length);
 }
 
-/* Whether this very fragment has come before. */
+/* Whether this very fragment has come before. Pages count units: what ends behind the datagram, but in its last unit, has
+ * not. */
 static bool is_again(const vxt_frags *frags, const vxt_datagram *d, const vxt_fragment *f)
 {
     uint32_t end = f->offset + f->length;
 
+    if (d->total && end > d->total)
+        return false;
     return f->more != (d->total == end) && vxt_pages_is_fragment(frags, d, f->offset, f->length) &&
            vxt_pages_is_data(frags, d, f);
 }
