@@ -172,6 +172,25 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
         for choice, first in CHOICES.items():
             yield "scan", f"{name}-{choice}", first + capture
             yield "rewrite", f"{name}-{choice}", first + capture
+    for name, stream in commands():
+        yield "frag", name, stream
+
+
+def command(key: int, more: bool, offset: int, size: int, *, step: int = 0, switches: int = 1, data: int = 0) -> bytes:
+    """One fragment, as run_command in fuzz_frag.c reads it."""
+    return bytes([key | more << 3 | step << 4, offset, 0, size, switches, data])
+
+
+def commands() -> Iterator[tuple[str, bytes]]:
+    """Streams of fragments, each with a name."""
+    half = [command(1, True, 0, 16), command(1, False, 3, 9, switches=0)]
+    yield "in-order", b"\1\0" + b"".join(half)
+    yield "reverse", b"\1\0" + b"".join(reversed(half))
+    yield "twice", b"\1\0" + b"".join([half[0], half[0], half[1], half[1]])
+    yield "overlap", b"\0\0" + b"".join([half[0], command(1, True, 1, 16), half[1]])
+    yield "late", b"\1\0" + b"".join([half[0], command(2, True, 0, 8, step=3), half[1]])
+    yield "cut", b"\1\0" + b"".join([command(1, True, 0, 16, switches=0xE5), half[0], half[1]])
+    yield "full", b"\5\0" + b"".join(bytes([key | 0x48, 0, 0, 0xE0, 1, 0]) for key in range(8))
 
 
 def main() -> None:
