@@ -13,9 +13,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-import build  # noqa: E402  (of tests/, which is no package)
 from seeds import BRIDGED, ERSPAN, ERSPAN_III, GRE  # noqa: E402  (beside this file)
 
+import build  # noqa: E402  (of tests/, which is no package)
 from vxtap import _core  # noqa: E402
 
 CSRC = HERE.parent.parent / "csrc"

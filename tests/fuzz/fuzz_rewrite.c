@@ -111,7 +111,7 @@ static void check_same(const rewriting *a, const rewriting *b)
 /* ---------------------------------------------------------------- what was written */
 
 /* The output as the library's own reader sees it, beside the rows that it was made from. */
-typedef struct reading {
+typedef struct comparison {
     const rewriting *run;
     const fuzz_scan_run *inner;  /* rows of decapsulated frames, with their bytes */
     const fuzz_scan_run *frames; /* rows of all frames */
@@ -119,15 +119,15 @@ typedef struct reading {
     size_t at, bytes_at;         /* in `inner` */
     size_t kept_at;              /* in `frames` */
     uint64_t written, kept, rounded, unwritable;
-} reading;
+} comparison;
 
-static bool is_raw(const reading *reading, const vxt_packet *r)
+static bool is_raw(const comparison *reading, const vxt_packet *r)
 {
     return r->flags & VXT_FLAG_INNER_RAW && !reading->run->state.ethernet;
 }
 
 /* Times as the output can hold them; what is lost is counted. */
-static void check_time(reading *reading, const vxt_packet *r, const vxt_frame *frame)
+static void check_time(comparison *reading, const vxt_packet *r, const vxt_frame *frame)
 {
     bool pcapng = reading->run->state.format == VXT_FORMAT_PCAPNG;
     int64_t held = frame->fine ? r->ts : r->ts / 1000 * 1000;
@@ -155,7 +155,7 @@ static void check_bytes(const vxt_frame *frame, uint32_t made_up, const uint8_t 
 }
 
 /* The next decapsulated frame; those that a classic pcap has no place for are passed. */
-static void check_inner(reading *reading, const vxt_frame *frame, const vxt_interface *it)
+static void check_inner(comparison *reading, const vxt_frame *frame, const vxt_interface *it)
 {
     const vxt_packet *r;
     uint32_t made_up;
@@ -194,7 +194,7 @@ static bool may_be_kept(const vxt_packet *r)
 }
 
 /* The next frame that was kept as it was. */
-static void check_kept(reading *reading, const vxt_frame *frame)
+static void check_kept(comparison *reading, const vxt_frame *frame)
 {
     const vxt_packet *r;
 
@@ -208,7 +208,7 @@ static void check_kept(reading *reading, const vxt_frame *frame)
     reading->kept++;
 }
 
-static void check_output(reading *reading)
+static void check_output(comparison *reading)
 {
     vxt_slice in = vxt_slice_of(reading->run->output.p, reading->run->output.size);
     vxt_reader reader = {0};
@@ -242,7 +242,7 @@ static void check_written(const rewriting *run, const fuzz_setup *setup, vxt_sli
     const vxt_pass *pass = &run->state.pass;
     fuzz_setup scan_setup = *setup;
     fuzz_scan_run inner, frames;
-    reading reading = {.run = run, .inner = &inner, .frames = &frames, .input = input};
+    comparison reading = {.run = run, .inner = &inner, .frames = &frames, .input = input};
 
     scan_setup.options.skipped_rows = false;
     fuzz_scan_all(&inner, &scan_setup, input, &(fuzz_way){FUZZ_RANDOM, setup->random + 7, true, NULL});

@@ -48,7 +48,7 @@ def start(target: str, seconds: int) -> subprocess.Popen[bytes]:
     for folder in (corpus, found):
         folder.mkdir(parents=True, exist_ok=True)
     line = [str(BUILD / target), f"-max_total_time={seconds}", f"-max_len={MOST_BYTES}", f"-timeout={SLOWEST}"]
-    line += ["-use_value_profile=1", "-print_final_stats=1", f"-artifact_prefix={found}/{target}-"]
+    line += ["-print_final_stats=1", f"-artifact_prefix={found}/{target}-"]
     line += [] if target == "frag" else [f"-dict={BUILD / 'vxtap.dict'}"]
     folders = [corpus, BUILD / "seeds" / target, HERE / "regressions" / target]
     line += [str(folder) for folder in folders if folder.is_dir()]

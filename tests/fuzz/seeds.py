@@ -173,7 +173,8 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
             yield "scan", f"{name}-{choice}", first + capture
             yield "rewrite", f"{name}-{choice}", first + capture
         yield "pcapng", name, b"\0" + capture
-    yield "pcapng", "built", bytes([1, 1, 0, 0, 0, 6, 0, 9, 3, 1, 1, 2, 9, 5, 1, 8, 0, 3, 1, 3, 0, 0, 1, 0, 0, 4, 0, 7, 1])
+    blocks = [(1, 0, 0, 0), (6, 0, 9, 3), (1, 1, 2, 9), (5, 1, 8, 0), (3, 1, 3, 0), (0, 1, 0, 0), (4, 0, 7, 1)]
+    yield "pcapng", "built", b"\1" + b"".join(map(bytes, blocks))  # as build in fuzz_pcapng.c reads them
     for name, stream in commands():
         yield "frag", name, stream
 
