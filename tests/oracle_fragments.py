@@ -85,10 +85,13 @@ class Fragments:
         self.give_up(row["frame"], self.is_late)
         key = key_of(packet)
         datagram = self.datagrams.get(key)
-        if datagram is not None and datagram.state == "complete":
-            if self.is_late(datagram) or not any(map(new.is_again, datagram.fragments)):
-                self.forget(key)  # its number is used again
-                datagram = None
+        if (
+            datagram is not None
+            and datagram.state == "complete"
+            and (self.is_late(datagram) or not any(map(new.is_again, datagram.fragments)))
+        ):
+            self.forget(key)  # its number is used again
+            datagram = None
         if datagram is None:
             datagram = self.datagrams[key] = Datagram(self.clock)
         datagram.rows.append(row)
