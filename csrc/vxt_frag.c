@@ -190,13 +190,14 @@ static uint32_t left(const vxt_frags *frags, const vxt_spares *things, uint32_t 
     return frags->capacity * each - things->used + things->count;
 }
 
-/* Room for one more fragment, which needs so many pages. */
-static vxt_status make_room(vxt_frags *frags, uint32_t pages)
+/* Room for one more fragment, of this datagram or (NULL) a new one. */
+static vxt_status make_room(vxt_frags *frags, const vxt_datagram *d, const vxt_fragment *f)
 {
+    uint32_t pages = vxt_pages_wanted(d, f), datagrams = d ? 0 : 1;
     vxt_status status = VXT_OK;
 
     while (status == VXT_OK) {
-        if (left(frags, &frags->pages, 1) >= pages && left(frags, &frags->datagrams, 1) &&
+        if (left(frags, &frags->pages, 1) >= pages && left(frags, &frags->datagrams, 1) >= datagrams &&
             left(frags, &frags->held, VXT_FRAG_HELD))
             return VXT_OK;
         if (frags->done.oldest != VXT_FRAG_NONE)
@@ -294,7 +295,7 @@ static vxt_status decide(vxt_frags *frags, const vxt_fragment *f)
     i = find(frags, f);
     if (i != VXT_FRAG_NONE && (status = compare(frags, &i, f)) != VXT_OK)
         return status;
-    if ((status = make_room(frags, vxt_pages_wanted(i == VXT_FRAG_NONE ? NULL : at(frags, i), f))) != VXT_OK)
+    if ((status = make_room(frags, i == VXT_FRAG_NONE ? NULL : at(frags, i), f)) != VXT_OK)
         return status;
     if (i == VXT_FRAG_NONE)
         i = add_datagram(frags, f);

@@ -21,7 +21,7 @@ from vxtap import _core
 SECOND = 10**9
 FIRST_SIZE = 64  # of the data of a first fragment
 LEAST = _core.FRAGMENT_MEMORY
-ROOM = 63  # small datagrams that wait in so little memory; a place is free for the fragment that comes
+ROOM = 64  # small datagrams that wait in so little memory
 OK, JOINED, LOST = vxtap.Status.OK, vxtap.Status.FRAGMENT_JOINED, vxtap.Status.FRAGMENT_LOST
 
 
@@ -82,6 +82,13 @@ def test_the_oldest_goes() -> None:
     rows = vxtap.read(data, fragment_memory=LEAST, partial=True)
     cut = rows[rows["flags"] & vxtap.Flag.TRUNCATED != 0]
     assert cut["frame"].tolist() == list(range(1, gone + 1))
+
+
+def test_who_completes_the_oldest_needs_no_room() -> None:
+    """Memory is full, and what comes fits what is there already: nothing has to go."""
+    pairs = [pair(i) for i in range(ROOM)]
+    data = capture([first for first, _ in pairs] + [pairs[0][1]])
+    assert books(data, fragment_memory=LEAST) == {"decapsulated": 1, "fragment_joined": 1, "fragment_lost": ROOM - 1}
 
 
 def test_thousands_that_are_never_finished() -> None:
