@@ -78,13 +78,15 @@ vxt_status vxt_frags_expire(vxt_frags *frags)
     return status;
 }
 
-/* Room for one more fragment, which needs so many pages. */
-static vxt_status make_room(vxt_frags *frags, uint32_t pages)
+/* Room for one more fragment, of this datagram or (NULL) a new one. */
+static vxt_status make_room(vxt_frags *frags, const vxt_datagram *d, const vxt_fragment *f)
 {
+    uint32_t pages = vxt_pages_wanted(d, f), datagrams = d ? 0 : 1;
     vxt_status status = VXT_OK;
 
     while (status == VXT_OK) {
-        if (vxt_datagrams_left(frags, &frags->pages, 1) >= pages && vxt_datagrams_left(frags, &frags->datagrams, 1) &&
+        if (vxt_datagrams_left(frags, &frags->pages, 1) >= pages &&
+            vxt_datagrams_left(frags, &frags->datagrams, 1) >= datagrams &&
             vxt_datagrams_left(frags, &frags->held, VXT_FRAG_HELD))
             return VXT_OK;
         if (frags->done.oldest != VXT_FRAG_NONE)
@@ -165,7 +167,7 @@ static vxt_status decide(vxt_frags *frags, const vxt_fragment *f)
     frags->current = VXT_FRAG_NONE;
     if (i != VXT_FRAG_NONE && (status = compare(frags, &i, f)) != VXT_OK)
         return status;
-    if ((status = make_room(frags, vxt_pages_wanted(i == VXT_FRAG_NONE ? NULL : vxt_frags_at(frags, i), f))) != VXT_OK)
+    if ((status = make_room(frags, i == VXT_FRAG_NONE ? NULL : vxt_frags_at(frags, i), f)) != VXT_OK)
         return status;
     if (i == VXT_FRAG_NONE)
         i = vxt_datagrams_add(frags, f);

@@ -140,8 +140,8 @@ class Capture:
         """Iterate over `batches`."""
         return self.batches()
 
-    def _need_place(self, dtype: np.dtype[Any]) -> None:
-        missing = {"offset", "caplen", "flags"} - set(dtype.names or ())
+    def _need_place(self, dtype: np.dtype[Any], *more: str) -> None:
+        missing = {"offset", "caplen", "flags", *more} - set(dtype.names or ())
         if missing:
             raise OptionError(f"columns: {', '.join(sorted(missing))} say where a frame is, and must be among them")
 
@@ -151,8 +151,8 @@ class Capture:
         Parameters
         ----------
         row : numpy.void
-            One row of this capture, with `offset`, `caplen` and `flags`. Of a skipped frame (``frames="all"``) the
-            whole frame is returned.
+            One row of this capture, with `offset`, `caplen` and `flags`. With ``frames="all"`` it needs `status` too:
+            of a skipped frame the whole frame is returned.
 
         Returns
         -------
@@ -168,11 +168,11 @@ class Capture:
         UnsupportedError
             For a row of an earlier batch of a pipe or a compressed file: those bytes are gone.
         OptionError
-            For anything but one row with `offset`, `caplen` and `flags`.
+            For anything but one row with these columns.
         """
         if not isinstance(row, np.void):
             raise OptionError(f"expected one row, such as batch[0], got {type(row).__name__}")
-        self._need_place(row.dtype)
+        self._need_place(row.dtype, *(("status",) if self._options.frames == "all" else ()))
         offset, count = int(row["offset"]), int(row["caplen"])
         window, origin = self._pass.window, self._pass.window.origin
         if origin.closed:
@@ -189,7 +189,7 @@ class Capture:
 
     def _is_decapsulated(self, row: np.void) -> bool:
         """Of skipped frames, which have rows only when they were asked for, the whole frame lies in one piece."""
-        return "status" not in (row.dtype.names or ()) or row["status"] == Status.OK
+        return self._options.frames != "all" or bool(row["status"] == Status.OK)
 
     def _rejoin(self, offset: int, count: int) -> memoryview:
         files = self._pass.files

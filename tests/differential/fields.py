@@ -1,4 +1,4 @@
-"""What tshark says of the VXLAN frames of a capture, in the columns of the library.
+"""What tshark says of the tunnels of a capture, in the columns of the library.
 
 tshark gives a field once for each layer that has it, outermost first. `frame.protocols` names the layers, so the
 value of an inner header is the one behind those of the outer headers of its kind.
@@ -46,8 +46,16 @@ L4 = {
     "icmpv6": {"sport": "icmpv6.type", "dport": "icmpv6.code"},
 }
 FRAME = ("frame.number", "frame.time_epoch", "frame.cap_len", "frame.encap_type", "frame.protocols")
+# Of a datagram that was put together: what makes the outer packet a fragment, and how long the whole is.
+JOINED = {"ip": "ip.reassembled.length", "ipv6": "ipv6.reassembled.length"}
+# Where each tunnel has its number; of GRE and ERSPAN, which is in GRE, the second is the one.
+KEYS = {"vxlan": "vxlan.vni", "nsh": "vxlan.vni", "geneve": "geneve.vni", "gre": "gre.key", "erspan": "erspan.spanid"}
 OTHERS = (
-    "vxlan.vni",
+    *JOINED.values(),
+    "ip.flags.mf",
+    "ip.frag_offset",
+    "ipv6.fraghdr.more",
+    "ipv6.fraghdr.offset",
     "udp.length",
     "ip.hdr_len",
     "ip.len",
@@ -66,6 +74,7 @@ FIELDS = list(
         (
             *FRAME,
             *OTHERS,
+            *KEYS.values(),
             *IP.values(),
             *IPV6.values(),
             *EXTENSIONS.values(),
@@ -88,13 +97,16 @@ COLUMNS += ("eth_src", "eth_dst", "vlan", "ethertype", *IP, *L4["tcp"])
 ADDRESSES = {"outer_src": 16, "outer_dst": 16, "src": 16, "dst": 16, "eth_src": 6, "eth_dst": 6}
 
 LINK_HEADERS = {"1": 14, "25": 16, "210": 20}  # by Wireshark's numbers: Ethernet, SLL, SLL2
-# A tunnel of the frame itself: nothing but link layer, VLAN tags, IP and UDP stand before it.
-TUNNEL = re.compile(r"(eth|sll)(:ethertype|:vlan|:ieee8021ad)*:(ip|ipv6(:ipv6\.\w+)*):udp:vxlan(:|$)")
+# A tunnel of the frame itself: nothing but link layer, VLAN tags, IP and UDP stand before it. The header of VXLAN-GPE
+# has no name among the layers; an NSH behind UDP shows that it was there.
+OUTER = r"(eth|sll)(:ethertype|:vlan|:ieee8021ad)*:(ip|ipv6(:ipv6\.\w+)*):"
+VXLAN = re.compile(OUTER + r"udp:vxlan(:|$)")
+ANY = re.compile(OUTER + r"(udp:(vxlan|nsh|geneve)|gre)(:|$)")
 
 
 def arguments(ports: tuple[int, ...]) -> list[str]:
-    """No fragment is put together, no name looked up, and every port of a tunnel is taken for VXLAN."""
-    options = ["-n", "-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"]
+    """Fragments are put together, no name is looked up, and every port of a tunnel is taken for VXLAN."""
+    options = ["-n", "-o", "ip.defragment:TRUE", "-o", "ipv6.defragment:TRUE"]
     for port in ports:
         options += ["-d", f"udp.port=={port},vxlan"]
     return options
@@ -109,15 +121,17 @@ def run(path: Path, *more: str) -> str:
     return done.stdout
 
 
-def tunnels(path: Path, ports: tuple[int, ...]) -> dict[int, Row]:
-    """The rows that tshark sees, by frame."""
+def tunnels(
+    path: Path, ports: tuple[int, ...], *, kinds: re.Pattern[str] = VXLAN, deep: bool = False
+) -> dict[int, Row]:
+    """The rows that tshark sees, by frame: of tunnels of some kinds, with what is in the outermost or the innermost."""
     wanted = [word for field in FIELDS for word in ("-e", field)]
     lines = run(path, *arguments(ports), "-T", "fields", "-E", "occurrence=a", "-E", "separator=/t", *wanted)
     rows = {}
     for line in lines.splitlines():
         values = dict(zip(FIELDS, line.split("\t"), strict=True))
-        if TUNNEL.match(values["frame.protocols"]):
-            row = Layers(values).row()
+        if kinds.match(values["frame.protocols"]):
+            row = Layers(values).row(deep=deep)
             rows[row["frame"]] = row
     return rows
 
@@ -148,17 +162,35 @@ class Layers:
         text = self.value(layer, field)
         return int(text, 0) if text else 0
 
-    def row(self) -> Row:
+    def row(self, *, deep: bool) -> Row:
         """Everything that tshark tells of the frame."""
         row: Row = dict.fromkeys(COLUMNS, 0) | {name: bytes(size) for name, size in ADDRESSES.items()}
         row["frame"] = int(self.frame["frame.number"])
         row["ts"] = nanoseconds(self.frame["frame.time_epoch"])
         self.outer(row)
-        self.ethernet(row)
+        row["vni"] = self.tunnel()
+        while deep and not KEYS.keys().isdisjoint(self.names):
+            while self.names[0] not in KEYS:
+                self.skip()
+            self.tunnel()
+        self.inner(row)
         return row
 
+    def tunnel(self) -> int:
+        """Pass the headers of one tunnel: its number."""
+        number = 0
+        while self.names and self.names[0] in KEYS:
+            number = self.number(self.names[0], KEYS[self.names[0]])
+            self.skip()
+        return number
+
+    def is_joined(self, version: str) -> bool:
+        """Whether the outer packet is a fragment: its fields come first."""
+        fields = ("ip.flags.mf", "ip.frag_offset") if version == "ip" else ("ipv6.fraghdr.more", "ipv6.fraghdr.offset")
+        return any(int(self.values[field][0], 0) for field in fields if self.values[field])
+
     def outer(self, row: Row) -> None:
-        """Down to the VXLAN header; how much of the inner frame is there follows from the lengths on the way."""
+        """Down to the tunnel; how much of the inner frame of VXLAN is there follows from the lengths on the way."""
         at = LINK_HEADERS[self.frame["frame.encap_type"]]
         self.skip()
         while self.names[0] in TAGS:
@@ -169,18 +201,30 @@ class Layers:
         row["outer_src"], row["outer_dst"] = (mapped(self.value(version, columns[end])) for end in ("src", "dst"))
         size = self.number("ip", "ip.hdr_len") if version == "ip" else 40
         length = self.number("ip", "ip.len") if version == "ip" else 40 + self.number("ipv6", "ipv6.plen")
+        joined = self.is_joined(version)
         self.skip()
         while self.names[0] in EXTENSIONS:
             self.skip()
             size += 8  # a fragment header, which is the only one in these captures
+        if self.names[0] != "udp":
+            return
         for column, field in L4["udp"].items():
             row[f"outer_{column}"] = self.number("udp", field)
         row["wirelen"] = self.number("udp", "udp.length") - 16
-        left = int(self.frame["frame.cap_len"]) - at - size - 16
-        row["caplen"] = min(left, row["wirelen"], length - size - 16)
-        row["vni"] = self.number("vxlan", "vxlan.vni")
+        if joined:  # the outer packet's comes first, as all its fields do
+            row["caplen"] = row["wirelen"] = int(self.values[JOINED[version]][0]) - 16
+        else:
+            left = int(self.frame["frame.cap_len"]) - at - size - 16
+            row["caplen"] = min(left, row["wirelen"], length - size - 16)
         self.skip()
-        self.skip()
+
+    def inner(self, row: Row) -> None:
+        """The inner frame, which may start with IP."""
+        if self.names[:1] in (["ip"], ["ipv6"]):
+            row["ethertype"] = 0x0800 if self.names[0] == "ip" else 0x86DD
+            self.network(row)
+        else:
+            self.ethernet(row)
 
     def ethernet(self, row: Row) -> None:
         """The inner link layer."""

@@ -19,7 +19,7 @@ typedef struct datagram {
     bool there;
     int64_t ts;
     uint64_t order; /* of arrival */
-    size_t count;
+    size_t count, again; /* fragments, and copies of them that came later */
     piece pieces[MOST_COMMANDS];
     bool has_first;
     vxt_packet first;
@@ -55,7 +55,7 @@ static void forget(datagram *d)
 {
     for (size_t i = 0; i < d->count; i++)
         free(d->pieces[i].data);
-    d->count = 0;
+    d->count = d->again = 0;
     d->there = d->has_first = false;
 }
 
@@ -156,8 +156,10 @@ static vxt_status expect(model *m, datagram *d, const vxt_fragment *f)
         forget(d);
     if (d->there && d->state == VXT_DATAGRAM_REFUSED)
         return VXT_FRAGMENT_OVERLAP;
-    if (d->there && is_again(d, f))
+    if (d->there && is_again(d, f)) {
+        d->again += d->state == VXT_DATAGRAM_OPEN;
         return VXT_FRAGMENT_JOINED;
+    }
     REQUIRE(!d->there || (!is_old(m, d) && !is_clash(d, f))); /* the core should have given it up */
     keep(m, d, f);
     if (!is_complete(d))
@@ -186,15 +188,17 @@ static void check_whole(model *m, const datagram *d)
     }
 }
 
-/* The list of its frames, the last to come first. */
+/* The list of its frames, the last to come first; copies are noted as long as there is room. */
 static void check_held(const model *m, const vxt_datagram *leaving, const datagram *d)
 {
     uint32_t held = leaving->held;
+    size_t left = d->count, noted = 0;
 
-    REQUIRE(leaving->frames == d->count);
-    for (size_t i = d->count; i-- > 0; held = vxt_frags_held(&m->frags, held)->next)
-        REQUIRE(held != VXT_FRAG_NONE && vxt_frags_held(&m->frags, held)->frame == d->pieces[i].frame);
-    REQUIRE(held == VXT_FRAG_NONE);
+    REQUIRE(leaving->frames == d->count + d->again);
+    for (; held != VXT_FRAG_NONE; held = vxt_frags_held(&m->frags, held)->next, noted++)
+        if (left && vxt_frags_held(&m->frags, held)->frame == d->pieces[left - 1].frame)
+            left--;
+    REQUIRE(left == 0 && noted <= leaving->frames);
 }
 
 /* The first fragment of a datagram that is given up, alone. */
@@ -236,7 +240,7 @@ static void check_leaving(model *m, const vxt_fragment *f)
         REQUIRE(f && f->id == leaving->id && !is_old(m, d) && !is_again(d, f) && is_clash(d, f));
         for (size_t i = 0; i < d->count; i++)
             free(d->pieces[i].data);
-        d->count = 0;
+        d->count = d->again = 0;
         d->state = VXT_DATAGRAM_REFUSED;
     } else {
         REQUIRE(m->frags.leaving_as == VXT_FRAGMENT_LOST);

@@ -271,16 +271,18 @@ def test_inner_of_a_file_that_became_shorter(tmp_path: Path) -> None:
             opened.inner(batches[1][0])
 
 
-def test_inner_needs_offset_and_caplen() -> None:
-    with vxtap.open(capture(1), columns=["vni", "caplen"]) as opened:
-        row = next(opened.batches())[0]
-        with pytest.raises(vxtap.OptionError, match=r"^columns: offset say"):
-            opened.inner(row)
-        with pytest.raises(vxtap.OptionError, match=r"^columns: offset say"):
-            next(opened.frames())
-    with vxtap.open(capture(1), columns=["vni"]) as opened, pytest.raises(vxtap.OptionError, match="caplen, offset"):
+def test_inner_needs_its_place() -> None:
+    for columns, missing in ((["vni", "caplen", "flags"], "offset"), (["offset", "caplen"], "flags")):
+        with vxtap.open(capture(1), columns=columns) as opened:
+            row = next(opened.batches())[0]
+            with pytest.raises(vxtap.OptionError, match=rf"^columns: {missing} say"):
+                opened.inner(row)
+            with pytest.raises(vxtap.OptionError, match=rf"^columns: {missing} say"):
+                next(opened.frames())
+    everything = r"^columns: caplen, flags, offset say"
+    with vxtap.open(capture(1), columns=["vni"]) as opened, pytest.raises(vxtap.OptionError, match=everything):
         next(opened.frames())
-    with vxtap.open(capture(1), columns=["caplen", "offset"]) as opened:
+    with vxtap.open(capture(1), columns=["caplen", "offset", "flags"]) as opened:
         assert [bytes(frame) for _, frame in opened.frames()] == [inner_frame(0)]
 
 

@@ -132,7 +132,10 @@ def test_again(packet: bytes) -> None:
     assert statuses([first, first, second, first, second]) == [JOINED, JOINED, WHOLE, JOINED, JOINED]
     assert statuses([first, first, first]) == [LOST, LOST, LOST]
     assert statuses([second, first[:-8], second, first]) == [JOINED, WHOLE, JOINED, JOINED]
-    assert statuses([first, second, first, second], [0, 0, 3600 * SECOND, 3600 * SECOND])[2:] == [JOINED, JOINED]
+    # A complete datagram is remembered for the time-out, and then its fragments are those of another one.
+    in_time, late = [0, 0, 30 * SECOND], [0, 0, 30 * SECOND + 1000, 30 * SECOND + 1000]
+    assert statuses([first, second, second], in_time) == [JOINED, WHOLE, JOINED]
+    assert statuses([first, second, first, second], late) == [JOINED, WHOLE, JOINED, WHOLE]
 
 
 @PACKETS

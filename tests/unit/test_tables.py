@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import pickle
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,11 @@ from build import (
     udp,
     vxlan,
 )
+from build_fragments import fragments
+from build_tunnels import GPE_PORT, IN_IPV4, gpe
 from vxtap import Status, _facts, tables
 from vxtap.options import Options
+from vxtap.tunnels import TUNNELS
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -77,9 +81,10 @@ def test_enums_are_the_core_s(enum: Any, table: str) -> None:
 
 def test_enums_are_pinned() -> None:
     """Rows may lie on disks: numbers do not change their meaning."""
-    assert [status.name for status in Status if status < 12] == [
+    assert [status.name for status in Status if status < len(tables.OUTCOMES)] == [
         *["OK", "NOT_IP", "NOT_UDP", "OTHER_PORT", "NO_VNI_FLAG", "TRUNCATED_OUTER", "LINK_TYPE", "NO_INTERFACE"],
-        *["MALFORMED", "FRAGMENT_LOST", "FILTERED", "KEPT"],
+        *["MALFORMED", "SECOND_SIGHT", "FRAGMENT_JOINED", "FRAGMENT_LOST", "FRAGMENT_OVERLAP", "INNER_TYPE"],
+        *["FILTERED", "NO_ETHERNET", "KEPT"],
     ]
     flags = {flag.name: int(flag) for flag in vxtap.Flag}
     assert flags == {
@@ -92,8 +97,14 @@ def test_enums_are_pinned() -> None:
         "RESERVED_BITS": 64,
         "OUTGOING": 128,
         "NO_TIME": 256,
+        "REASSEMBLED": 512,
+        "NESTED": 1024,
+        "INNER_RAW": 2048,
     }
-    assert {tunnel.name: int(tunnel) for tunnel in vxtap.Tunnel} == {"NONE": 0, "VXLAN": 1}
+    assert [tunnel.name for tunnel in vxtap.Tunnel] == [
+        *["NONE", "VXLAN", "VXLAN_GPE", "GENEVE", "GRE", "NVGRE", "ERSPAN_I", "ERSPAN_II", "ERSPAN_III"]
+    ]
+    assert [int(tunnel) for tunnel in vxtap.Tunnel] == list(range(len(vxtap.Tunnel)))
 
 
 def test_outcomes_are_the_first_statuses() -> None:
@@ -117,7 +128,16 @@ def _block(kind: int, body: bytes = b"", **how: int) -> bytes:
 
 INNER = eth(arp(), ARP)
 TUNNELLED = eth(ipv4(udp(vxlan(INNER))))
-# What each outcome of a frame takes: a capture of one frame.
+WIDE = ipv4(udp(vxlan(INNER)), ident=7)
+FIRST, LAST = (eth(one) for one in fragments(WIDE, [24]))
+OVERLAPPING = eth(fragments(WIDE, [32])[0])
+
+
+def _frames(*frames: bytes) -> bytes:
+    return pcap([(0, frame) for frame in frames])
+
+
+# What each outcome of a frame takes: a capture whose first frame has it, or, of what takes two, its last.
 FRAMES: dict[str, bytes] = {
     "OK": _one(TUNNELLED),
     "NOT_IP": _one(INNER),
@@ -128,6 +148,11 @@ FRAMES: dict[str, bytes] = {
     "LINK_TYPE": _one(TUNNELLED, linktype=147),
     "NO_INTERFACE": bytes(Pcapng().epb(TUNNELLED)),
     "MALFORMED": _one(eth(ipv4(udp(b"", length=3)))),
+    "SECOND_SIGHT": bytes(Pcapng().idb().idb().epb(TUNNELLED, 1).epb(TUNNELLED, 1, 1)),
+    "FRAGMENT_JOINED": _frames(LAST, FIRST, LAST),
+    "FRAGMENT_OVERLAP": _frames(FIRST, OVERLAPPING),
+    "INNER_TYPE": _one(eth(ipv4(udp(gpe(b"", next=9), dport=GPE_PORT)))),
+    "NO_ETHERNET": _one(eth(ipv4(udp(gpe(ipv4(udp(b"")), next=IN_IPV4), dport=GPE_PORT)))),
     "FRAGMENT_LOST": _one(eth(ipv4(udp(vxlan(INNER)), offset=8))),
     "FILTERED": _one(eth(ipv4(udp(vxlan(INNER, vni=9))))),
     "KEPT": _one(INNER),
@@ -164,11 +189,16 @@ def test_outcome(name: str, tmp_path: Path) -> None:
         report = vxtap.decap(FRAMES[name], tmp_path / "x.pcapng", keep_others=True)
         assert (dict(report.skipped), dict(report.kept)) == ({"kept": 1}, {"not_ip": 1})
         return
-    with vxtap.open(FRAMES[name], frames="all", vni=7) as opened:
-        assert [batch["status"].tolist() for batch in opened.batches()] == [[Status[name]]]
+    if name == "NO_ETHERNET":
+        report = vxtap.decap(FRAMES[name], tmp_path / "x.pcap", tunnels=TUNNELS)
+        assert (report.frames, report.decapsulated, dict(report.skipped)) == (1, 0, {"no_ethernet": 1})
+        return
+    with vxtap.open(FRAMES[name], frames="all", vni=7, tunnels=TUNNELS) as opened:
+        rows = np.concatenate(list(opened.batches()))
         report = opened.report
-    assert report.frames == 1
-    assert (report.decapsulated, dict(report.skipped)) == ((1, {}) if name == "OK" else (0, {slug: 1}))
+    assert rows["status"][-1] == Status[name]
+    assert report.frames == len(rows) == sum(report.skipped.values()) + report.decapsulated
+    assert (report.skipped + Counter(decapsulated=report.decapsulated))[slug] == (rows["status"] == Status[name]).sum()
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -229,8 +259,8 @@ def test_link_type_names() -> None:
         ({"ports": "4789"}, "ports: expected a number or several, got '4789'"),
         ({"ports": 47.5}, "ports: expected a number or several, got 47.5"),
         ({"ports": None}, "ports: expected a number or several, got None"),
-        ({"vni": -1}, "vni: -1 is not within 0 to 16777215"),
-        ({"vni": 1 << 24}, "vni: 16777216 is not within 0 to 16777215"),
+        ({"vni": -1}, "vni: -1 is not within 0 to 4294967295"),
+        ({"vni": 1 << 32}, "vni: 4294967296 is not within 0 to 4294967295"),
         ({"vni": []}, "vni: none were given"),
         ({"vni": "7"}, "vni: expected a number or several, got '7'"),
         ({"columns": []}, "columns: none were asked for"),
@@ -239,6 +269,22 @@ def test_link_type_names() -> None:
         ({"columns": ["vni", "ts", "vni"]}, "columns: vni, ts, vni names one twice"),
         ({"frames": "some"}, "frames: expected 'decapsulated' or 'all', got 'some'"),
         ({"format": "snoop"}, "format: expected 'pcap' or 'pcapng', got 'snoop'"),
+        ({"tunnels": ()}, "tunnels: none were given"),
+        ({"tunnels": "vxlam"}, "tunnels: there is no 'vxlam': there are vxlan, vxlan-gpe, geneve, gre, nvgre, erspan"),
+        ({"tunnels": ["vxlan", 5]}, "tunnels: expected names of tunnels, got ['vxlan', 5]"),
+        ({"tunnels": "geneve:0"}, "tunnels: 'geneve:0': expected a port within 1 to 65535 behind the colon"),
+        ({"tunnels": "geneve:x"}, "tunnels: 'geneve:x': expected a port within 1 to 65535 behind the colon"),
+        ({"tunnels": "gre:47"}, "tunnels: 'gre:47': GRE is no UDP and has no port"),
+        ({"tunnels": "vxlan,geneve:4789"}, "tunnels: port 4789 cannot be both vxlan and geneve"),
+        ({"depth": 0}, "depth: expected a number within 1 to 8, got 0"),
+        ({"depth": 9}, "depth: expected a number within 1 to 8, got 9"),
+        ({"depth": True}, "depth: expected a number within 1 to 8, got True"),
+        ({"fragment_timeout": -1}, "fragment_timeout: expected seconds, got -1"),
+        ({"fragment_timeout": float("inf")}, "fragment_timeout: expected seconds, got inf"),
+        ({"fragment_timeout": "30"}, "fragment_timeout: expected seconds, got '30'"),
+        ({"fragment_memory": "much"}, "fragment_memory: expected a size such as 16MiB, got 'much'"),
+        ({"fragment_memory": 1.5}, "fragment_memory: expected a size in bytes, got 1.5"),
+        ({"fragment_memory": 1000}, f"fragment_memory: 1,000 bytes are less than {_facts.FRAGMENT_MEMORY:,}"),
         ({"keep_others": True, "format": "pcap"}, "keep_others: needs pcapng output, which has room for several link"),
     ],
 )
@@ -246,6 +292,39 @@ def test_option_messages(how: dict[str, Any], message: str) -> None:
     with pytest.raises(vxtap.OptionError) as caught:
         Options(**how)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        (10**6, 10**6),
+        (np.int64(10**6), 10**6),
+        ("1000000", 10**6),
+        ("1MiB", 1 << 20),
+        (" 1.5 m ", 3 << 19),
+        ("1MB", 10**6),
+        ("2000kb", 2 * 10**6),
+        ("2G", 2 << 30),
+        ("1GiB", 1 << 30),
+    ],
+)
+def test_sizes(text: Any, size: int) -> None:
+    assert Options(fragment_memory=text).wanted["fragment_memory"] == size
+
+
+@pytest.mark.parametrize(
+    ("names", "ports", "gre"),
+    [
+        ("vxlan", {8472: "VXLAN"}, ()),
+        (" VXLAN_GPE , geneve", {4790: "VXLAN_GPE", 6081: "GENEVE"}, ()),
+        (["geneve:1", "geneve:2"], {1: "GENEVE", 2: "GENEVE"}, ()),
+        (("vxlan:1", "gre", "erspan"), {1: "VXLAN"}, ("GRE", "ERSPAN_I", "ERSPAN_II", "ERSPAN_III")),
+    ],
+)
+def test_tunnel_names(names: Any, ports: dict[int, str], gre: tuple[str, ...]) -> None:
+    wanted = Options(tunnels=names, ports=8472).wanted
+    assert dict(wanted["ports"]) == {port: vxtap.Tunnel[name] for port, name in ports.items()}
+    assert wanted["gre"] == sum(1 << vxtap.Tunnel[name] for name in gre)
 
 
 def test_unknown_column_without_a_likeness() -> None:
@@ -258,9 +337,19 @@ def test_unknown_column_without_a_likeness() -> None:
 
 def test_options_are_put_in_order() -> None:
     options = Options(ports=(8472, np.uint16(4789), 8472), vni=np.array([9, 7]), columns="vni")
-    assert options.wanted == {"ports": (4789, 8472), "vnis": (7, 9)}
+    assert options.wanted["ports"] == ((4789, vxtap.Tunnel.VXLAN), (8472, vxtap.Tunnel.VXLAN))
+    assert options.wanted["vnis"] == (7, 9)
     assert options.column_names == ("vni",)
-    assert Options().wanted == {"ports": (4789,), "vnis": ()}
+    assert Options().wanted == {
+        "ports": ((4789, vxtap.Tunnel.VXLAN),),
+        "vnis": (),
+        "gre": 0,
+        "depth": 1,
+        "once": True,
+        "partial": False,
+        "fragment_timeout": 30 * 10**9,
+        "fragment_memory": 16 << 20,
+    }
     assert Options(ports=1) == Options(ports=[1])
     with pytest.raises(AttributeError):
         options.ports = (1,)  # type: ignore[misc]
