@@ -176,6 +176,6 @@ REWRITER = "_core.Rewriter(WANTED, pcapng=False, keep_others=False)"
 )
 def test_border_refuses(call: str) -> None:
     """In a process of its own, since the other outcome is the end of it."""
-    setting = "from vxtap import _core\nfrom vxtap.options import Options\nWANTED = Options().wanted"
+    setting = "from vxtap import _core, _facts\nfrom vxtap.options import Options\nWANTED = Options().wanted"
     code = f"{setting}\ntry:\n    {call}\nexcept Exception as error:\n    print(type(error).__name__)"
     assert in_a_fresh_interpreter(code) in ("ValueError", "TypeError", "BufferError", "OverflowError")

@@ -149,3 +149,10 @@ def test_bytes_that_are_not_there_any_more(change: str, tmp_path: Path) -> None:
     assert rest == copies
     assert (report.frames, report.decapsulated, dict(report.skipped)) == (count + copies, count + copies, {})
     assert report.changed
+
+
+def test_the_same_packet_again_and_again() -> None:
+    """Of many packets with the same bytes a bounded number is looked at; what lies behind is kept."""
+    once, again = [(0, TWO, 1)] * 70, [(0, THREE, 1)] * 70
+    report = vxtap.info(capture(once + again)).report
+    assert (report.decapsulated, report.skipped["second_sight"]) == (70 + 6, 64)
