@@ -28,7 +28,7 @@ lint: $(VENV)/testing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/cython-lint --no-pycodestyle --max-line-length 120 vxtap/_core.pyx vxtap/_csrc.pxd
+	$(BIN)/cython-lint --no-pycodestyle --max-line-length 120 vxtap/*.pyx vxtap/*.pxd
 	for file in csrc/*.c; do $${CC:-cc} $(CFLAGS_STRICT) -fsyntax-only $$file || exit 1; done
 	for file in csrc/*.h; do $${CC:-cc} $(CFLAGS_STRICT) -fsyntax-only -x c $$file || exit 1; done
 
@@ -91,4 +91,4 @@ tools:
 		for tool in $$missing; do apt-get install -y -qq $$tool >/dev/null 2>&1; done; }; fi; true
 
 clean:
-	rm -rf build dist demo *.egg-info vxtap/_core.c vxtap/*.so
+	rm -rf build dist demo *.egg-info vxtap/_*.c vxtap/*.so

@@ -42,6 +42,12 @@ static inline void vxt_put_le32(uint8_t *p, uint32_t v)
     vxt_put_le16(p + 2, (uint16_t)(v >> 16));
 }
 
+static inline void vxt_put_le64(uint8_t *p, uint64_t v)
+{
+    vxt_put_le32(p, (uint32_t)v);
+    vxt_put_le32(p + 4, (uint32_t)(v >> 32));
+}
+
 /* IPv4 as an IPv6 address: ::ffff:a.b.c.d, RFC 4291 2.5.5.2. What reads it back at once does so in parts of 8, 4 and 4
  * bytes, as they are written here: a processor hands on no wider load. */
 static inline void vxt_put_mapped(uint8_t *p, const uint8_t *ipv4)

@@ -40,14 +40,15 @@ static VXT_HOT bool is_looked_at(const vxt_frame *frame, const vxt_options *opti
     return options->once && (frame->link == VXT_LINK_SLL2 || frame->several) && frame->ts != VXT_NAT;
 }
 
-/* `packet` starts with the IP header; it ends where `span`, behind that header, ends. */
-static vxt_status look(const vxt_frame *frame, vxt_sights *sights, vxt_span packet, vxt_span span, uint32_t interface)
+/* `packet` stands at the IP header, `rest` behind it. */
+static vxt_status look(const vxt_frame *frame, vxt_sights *sights, vxt_span packet, vxt_span rest, uint32_t interface)
 {
     vxt_sighting sighting = {.ts = frame->ts, .frame = frame->number};
+    vxt_span whole = vxt_span_whole(packet, rest);
 
-    packet.end = span.end;
-    sighting.bytes = vxt_span_rest(packet);
-    sighting.wire = span.wire_end - packet.at;
+    sighting.bytes = vxt_span_rest(whole);
+    sighting.wire = vxt_span_wire(whole);
+    sighting.offset = frame->offset + packet.at;
     sighting.interface = (uint64_t)frame->interface_number << 32 | (frame->link == VXT_LINK_SLL2 ? interface : 0);
     return vxt_sights_look(sights, &sighting);
 }
@@ -66,7 +67,7 @@ static void nested(const vxt_options *options, passage *p, vxt_packet *r)
             vxt_tunnel_parse(&any, &inner.ip, &inner.span, &scratch, &inner.inside) != VXT_OK)
             return;
         *p = inner;
-        r->flags |= VXT_FLAG_NESTED;
+        r->flags |= VXT_FLAG_NESTED | (scratch.flags & VXT_FLAG_TRUNCATED);
     }
 }
 
@@ -123,6 +124,7 @@ static void note_first(const vxt_frame *frame, const vxt_options *options, vxt_f
     if (status != VXT_OK)
         return;
     settle(frame, options, status, &p, p.span, &r);
+    r.flags |= VXT_FLAG_TRUNCATED; /* whatever the UDP length says */
     vxt_frags_set_first(frags, &r, p.span.at - fragment->span.at, frame->fine);
 }
 
@@ -135,6 +137,7 @@ static vxt_status join(const vxt_frame *frame, const vxt_options *options, vxt_f
         .id = p->ip.id,
         .version = p->ip.version,
         .proto = p->ip.version == 4 ? p->ip.proto : 0,
+        .inside = p->ip.proto,
         .more = p->ip.more,
         .offset = p->ip.fragment_offset * 8u,
         .length = vxt_span_wire(p->span),
@@ -152,7 +155,7 @@ static vxt_status join(const vxt_frame *frame, const vxt_options *options, vxt_f
     if (status != VXT_OK)
         return status;
     r->flags |= VXT_FLAG_REASSEMBLED;
-    p->span = vxt_frags_whole(frags);
+    p->span = vxt_frags_whole(frags, &p->ip.proto);
     return vxt_ip_resume(&p->span, &p->ip);
 }
 

@@ -1,5 +1,5 @@
-/* vxt_decap.h: one frame -> one record. Written once; scan and rewrite both stand on it. The stages, in this order: link,
- * IP, second sight, reassembly, UDP or GRE, tunnel, inner. */
+/* vxt_decap.h: one frame -> one record. Written once; scan and rewrite both stand on it. The stages, in this order:
+ * link, IP, second sight, reassembly, UDP or GRE, tunnel, inner. */
 #ifndef VXT_DECAP_H
 #define VXT_DECAP_H
 

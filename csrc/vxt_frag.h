@@ -1,7 +1,7 @@
 /* vxt_frag.h: fragments of outer IP packets (RFC 791, RFC 8200 4.5), put together in bounded memory of the caller.
  *
- * A datagram's bytes lie in pages, each with a bit for every 8 bytes that have come, so that any fragment costs only its
- * own bytes, in whatever order and number they come. When memory runs out, or time, the oldest datagram goes.
+ * A datagram's bytes lie in pages, each with a bit for every 8 bytes that have come, so that any fragment costs only
+ * its own bytes, in whatever order and number they come. When memory runs out, or time, the oldest datagram goes.
  */
 #ifndef VXT_FRAG_H
 #define VXT_FRAG_H
@@ -19,10 +19,11 @@ void vxt_frags_grown(vxt_frags *frags, uint32_t capacity);
  * ask again. */
 vxt_status vxt_frags_add(vxt_frags *frags, const vxt_fragment *fragment);
 
-/* The datagram that was completed last, until the next fragment is added. */
-vxt_span vxt_frags_whole(vxt_frags *frags);
+/* The datagram that was completed last, until the next fragment is added, and the protocol of what is in it. */
+vxt_span vxt_frags_whole(vxt_frags *frags, uint8_t *inside);
 
-/* The last fragment added was the first of its datagram, and this is the row that it would be alone. */
+/* The last fragment has the beginning of its datagram, and this is the row that it would be alone. Nothing is done
+ * where it came before. */
 void vxt_frags_set_first(vxt_frags *frags, const vxt_packet *r, uint32_t inner_at, bool fine);
 
 /* At the end of input: whether a datagram is left, which then is leaving. */

@@ -14,8 +14,8 @@ typedef struct vxt_frame {
     uint32_t interface;        /* index into the interface table */
     uint32_t interface_number; /* for the record: counted over all sections of a pcapng */
     uint32_t flags;            /* VXT_FLAG_OUTGOING, VXT_FLAG_NO_TIME */
-    bool several; /* the capture tells interfaces apart: a pcapng section with more than one, so far */
-    bool fine;    /* its interface's times can have digits below a microsecond */
+    bool several;              /* the capture tells interfaces apart: a pcapng section with more than one, so far */
+    bool fine;                 /* its interface's times can have digits below a microsecond */
     vxt_link_kind link;
     vxt_status status; /* VXT_OK, or what framing found wrong with this one frame */
 } vxt_frame;

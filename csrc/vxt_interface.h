@@ -9,7 +9,7 @@ enum { VXT_NAME_LEN = 47 };
 typedef enum vxt_unit { VXT_UNIT_MULTIPLY, VXT_UNIT_DIVIDE, VXT_UNIT_BINARY } vxt_unit;
 
 typedef struct vxt_interface {
-    uint64_t frames;   /* seen of it, in pcapng; a pcap has one interface, and the reader counts its frames */
+    uint64_t frames;   /* seen of it; of a pcap being read, in the files before it: see vxt_reader_interface_frames */
     uint64_t factor;   /* ns a tick, ticks a ns, or the exponent of two ticks a second: see `unit` */
     uint64_t quick;    /* below this tick count, time is ticks * factor and nothing else */
     int64_t ts_offset; /* seconds added to every time */

@@ -8,12 +8,10 @@ enum { NO_OPTIONS = 0x45 }; /* first byte of nearly every IPv4 packet: version 4
 
 /* A length field has been read, and says that `length` bytes follow here. A field of 0 is what segmentation offload and
  * BIG TCP leave behind: the packet goes to the end of the frame. */
-static VXT_HOT void apply_length(vxt_span *span, uint32_t field, uint32_t length, vxt_ip *ip)
+static VXT_HOT void apply_length(vxt_span *span, uint32_t field, uint32_t length)
 {
-    if (field == 0)
-        return;
-    ip->beyond = length > vxt_span_wire(*span);
-    vxt_span_set(span, length);
+    if (field != 0)
+        vxt_span_set(span, length);
 }
 
 static VXT_HOT vxt_status parse_ipv4(vxt_span *span, vxt_ip *ip)
@@ -42,9 +40,10 @@ static VXT_HOT vxt_status parse_ipv4(vxt_span *span, vxt_ip *ip)
     ip->dst = h + 16;
     if (total_len != 0 && total_len < header_len)
         return VXT_MALFORMED;
+    ip->beyond = total_len > vxt_span_wire(*span) + IPV4_LEN; /* known also where the options are cut */
     if (header_len > IPV4_LEN && !vxt_span_take(span, header_len - IPV4_LEN))
         return vxt_span_why(*span, header_len - IPV4_LEN); /* by the lengths outside: its own counts from here on */
-    apply_length(span, total_len, total_len - header_len, ip);
+    apply_length(span, total_len, total_len - header_len);
     return VXT_OK;
 }
 
@@ -100,8 +99,10 @@ static vxt_status pass_extensions(vxt_ip_reach reach, vxt_span *span, vxt_ip *ip
     extension kind;
 
     while ((kind = extension_of(ip->proto)) != NONE) {
-        vxt_status status = ip->extensions++ < VXT_MAX_EXTENSIONS ? pass_extension(kind, span, ip) : VXT_MALFORMED;
-        if (status != VXT_OK)
+        vxt_status status;
+        if (ip->extensions++ == VXT_MAX_EXTENSIONS || (kind == FRAGMENT && reach == VXT_IP_BEHIND_FRAGMENT))
+            return VXT_MALFORMED;
+        if ((status = pass_extension(kind, span, ip)) != VXT_OK)
             return status;
         if (ip->later || (ip->fragment && reach == VXT_IP_TO_FRAGMENT)) /* what follows is a part of something */
             return VXT_OK;
@@ -125,7 +126,8 @@ static vxt_status parse_ipv6(vxt_ip_reach reach, vxt_span *span, vxt_ip *ip)
     ip->src = h + 8;
     ip->dst = h + 24;
     payload_len = vxt_be16(h + 4);
-    apply_length(span, payload_len, payload_len, ip);
+    ip->beyond = payload_len > vxt_span_wire(*span);
+    apply_length(span, payload_len, payload_len);
     return pass_extensions(reach, span, ip);
 }
 
@@ -148,13 +150,9 @@ VXT_HOT vxt_status vxt_ip_parse(uint16_t ethertype, vxt_ip_reach reach, vxt_span
 
 vxt_status vxt_ip_resume(vxt_span *span, vxt_ip *ip)
 {
-    vxt_status status;
-
     ip->fragment = ip->later = false;
-    if (ip->version != 6)
-        return VXT_OK;
-    status = pass_extensions(VXT_IP_TO_FRAGMENT, span, ip);
-    return status == VXT_OK && ip->fragment ? VXT_MALFORMED : status; /* a fragment of a datagram is none again */
+    ip->extensions = 0;
+    return ip->version == 6 ? pass_extensions(VXT_IP_BEHIND_FRAGMENT, span, ip) : VXT_OK;
 }
 
 bool vxt_ip_hides_protocol(const vxt_ip *ip) { return ip->version == 6 && extension_of(ip->proto) != NONE; }

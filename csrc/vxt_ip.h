@@ -20,9 +20,9 @@ typedef struct vxt_ip {
     bool beyond;        /* its length reaches behind what the lengths around it promise */
 } vxt_ip;
 
-/* What of a fragment's packet is wanted: all that can be read in it, or its own part and no more, because it will be
- * put together with the others. */
-typedef enum vxt_ip_reach { VXT_IP_ALL, VXT_IP_TO_FRAGMENT } vxt_ip_reach;
+/* What of a fragment's packet is wanted: all that can be read in it; its own part and no more, because it will be put
+ * together with the others; or what follows in the whole, in which another fragment header is malformed. */
+typedef enum vxt_ip_reach { VXT_IP_ALL, VXT_IP_TO_FRAGMENT, VXT_IP_BEHIND_FRAGMENT } vxt_ip_reach;
 
 /* Pass the IP header that `ethertype` names, and IPv6 extension headers. VXT_OK and `span` holds the payload, clipped
  * and counted by the header's length; else NOT_IP, TRUNCATED_OUTER or MALFORMED, and `ip` holds what was reached. */

@@ -17,7 +17,7 @@ static void settle_leaving(vxt_pass *pass)
 
     pass->outcomes[VXT_FRAGMENT_JOINED] -= d->frames;
     pass->outcomes[frags->leaving_as] += d->frames;
-    for (uint32_t i = pass->recent.count ? d->held : VXT_FRAG_NONE; i != VXT_FRAG_NONE;
+    for (uint32_t i = pass->recent.status ? d->held : VXT_FRAG_NONE; i != VXT_FRAG_NONE;
          i = vxt_frags_held(frags, i)->next) {
         size_t row = vxt_pass_recent(pass, vxt_frags_held(frags, i)->frame);
         if (row != SIZE_MAX)

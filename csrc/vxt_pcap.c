@@ -38,11 +38,31 @@ static vxt_status set_version(vxt_pcap *file)
     return VXT_OK;
 }
 
+/* The interface that a file header describes: that of the file before it where they are alike, so that any number of
+ * rotated files does not grow the table; else a new one, which starts a section. */
+static vxt_status use_interface(vxt_interfaces *table, const vxt_interface *described)
+{
+    vxt_interface *it = vxt_interface_find(table, 0);
+    vxt_status status;
+    uint32_t number;
+
+    if (it && it->linktype == described->linktype && it->snaplen == described->snaplen &&
+        it->ts_resol == described->ts_resol)
+        return VXT_OK;
+    vxt_interface_section(table);
+    if ((status = vxt_interface_add(table, &it)) != VXT_OK)
+        return status;
+    number = it->number;
+    *it = *described;
+    it->number = number;
+    return VXT_OK;
+}
+
 vxt_status vxt_pcap_open(vxt_pcap *file, vxt_interfaces *table, vxt_slice *in)
 {
     const uint8_t *h = vxt_peek(*in, VXT_PCAP_HEADER_LEN);
     const pcap_magic *magic;
-    vxt_interface *it;
+    vxt_interface it = {0};
     vxt_status status;
 
     if (!h)
@@ -55,12 +75,12 @@ vxt_status vxt_pcap_open(vxt_pcap *file, vxt_interfaces *table, vxt_slice *in)
     file->minor = vxt_load16(h + 6, file->big);
     if ((status = set_version(file)) != VXT_OK)
         return status;
-    if ((status = vxt_interface_add(table, &it)) != VXT_OK)
+    vxt_interface_clock(&it, magic->nano ? 9 : 6, 0);
+    it.snaplen = vxt_load32(h + 16, file->big);
+    it.linktype = vxt_load32(h + 20, file->big) & LINKTYPE_MASK;
+    it.link = (uint8_t)vxt_link_kind_of(it.linktype);
+    if ((status = use_interface(table, &it)) != VXT_OK)
         return status;
-    vxt_interface_clock(it, magic->nano ? 9 : 6, 0);
-    it->snaplen = vxt_load32(h + 16, file->big);
-    it->linktype = vxt_load32(h + 20, file->big) & LINKTYPE_MASK;
-    it->link = (uint8_t)vxt_link_kind_of(it->linktype);
     vxt_skip(in, VXT_PCAP_HEADER_LEN);
     return VXT_OK;
 }

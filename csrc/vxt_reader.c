@@ -22,9 +22,11 @@ static vxt_status open_capture(vxt_reader *reader, vxt_slice *in)
 
 static VXT_HOT vxt_status next_of_pcap(vxt_reader *reader, vxt_slice in, vxt_frame *frame)
 {
-    const vxt_interface *it = &reader->interfaces.items[0];
+    const vxt_interfaces *table = &reader->interfaces;
+    const vxt_interface *it = &table->items[table->first];
 
-    frame->interface = frame->interface_number = 0;
+    frame->interface = table->first;
+    frame->interface_number = table->section;
     frame->several = false;
     frame->fine = vxt_interface_is_fine(it);
     frame->link = (vxt_link_kind)it->link;
@@ -74,12 +76,41 @@ VXT_HOT void vxt_reader_pass(vxt_reader *reader, vxt_slice *in, const vxt_frame 
     *in = frame->rest;
 }
 
+uint64_t vxt_reader_interface_frames(const vxt_reader *reader, uint32_t index)
+{
+    uint64_t frames = reader->interfaces.items[index].frames;
+
+    if (reader->format == VXT_FORMAT_PCAP && index == reader->interfaces.first)
+        frames += reader->frames - reader->before;
+    return frames;
+}
+
+/* The interface of a pcap stays the current one, for a next pcap that has the same; those of a pcapng do not. */
+void vxt_reader_next_file(vxt_reader *reader, size_t left)
+{
+    vxt_interfaces *table = &reader->interfaces;
+
+    if (reader->format == VXT_FORMAT_PCAP)
+        table->items[table->first].frames = vxt_reader_interface_frames(reader, table->first);
+    else if (reader->format == VXT_FORMAT_PCAPNG)
+        vxt_interface_section(table);
+    reader->format = VXT_FORMAT_UNKNOWN;
+    reader->pcap = (vxt_pcap){0};
+    reader->pcapng = (vxt_pcapng){0};
+    reader->offset += left;
+    reader->start = reader->offset;
+    reader->before = reader->frames;
+}
+
 vxt_status vxt_reader_end(const vxt_reader *reader, size_t left, uint64_t *tail)
 {
     *tail = reader->pcapng.passed + (uint64_t)left;
     if (reader->format == VXT_FORMAT_PCAP || reader->pcapng.section)
         return VXT_OK;
-    return reader->offset + left == 0 ? VXT_EMPTY : VXT_CUT_HEADER;
+    return reader->offset - reader->start + left == 0 ? VXT_EMPTY : VXT_CUT_HEADER;
 }
 
-uint64_t vxt_reader_fault_offset(const vxt_reader *reader) { return reader->offset - reader->pcapng.passed; }
+uint64_t vxt_reader_fault_offset(const vxt_reader *reader)
+{
+    return reader->offset - reader->start - reader->pcapng.passed;
+}

@@ -43,35 +43,27 @@ static size_t put_file_header(vxt_rewrite *w, uint8_t *p)
 {
     if (w->format == VXT_FORMAT_PCAPNG)
         return vxt_write_section(p);
-    w->nano = any_fine(&w->pass.reader.interfaces);
+    w->nano = w->nano || any_fine(&w->pass.reader.interfaces);
     return vxt_write_pcap_header(p, w->nano, LINKTYPE_ETHERNET);
-}
-
-static bool put_pcap_header(vxt_rewrite *w, vxt_room *out)
-{
-    uint8_t *p = vxt_claim(out, VXT_PCAP_HEADER_LEN);
-
-    return p && put_file_header(w, p);
 }
 
 static VXT_HOT vxt_status put_pcap(vxt_rewrite *w, const outgoing *frame, vxt_room *out)
 {
     const vxt_packet *r = frame->r;
-    vxt_room room = *out;
-    uint8_t *p;
+    size_t header = w->started ? 0 : VXT_PCAP_HEADER_LEN; /* that of the file, which goes with the first frame */
+    uint8_t *p = vxt_claim(out, header + VXT_PCAP_RECORD_LEN + r->caplen + frame->made_up);
 
-    if (!w->started && !put_pcap_header(w, &room))
+    if (!p)
         return VXT_MORE_OUTPUT;
-    if (!(p = vxt_claim(&room, VXT_PCAP_RECORD_LEN + (size_t)r->caplen + frame->made_up)))
-        return VXT_MORE_OUTPUT;
-    put_data(p + VXT_PCAP_RECORD_LEN, frame);
-    vxt_write_pcap_record(p, w->nano, r->ts, r->caplen + frame->made_up, r->wirelen + frame->made_up);
+    put_data(p + header + VXT_PCAP_RECORD_LEN, frame);
+    if (header)
+        put_file_header(w, p);
+    vxt_write_pcap_record(p + header, w->nano, r->ts, r->caplen + frame->made_up, r->wirelen + frame->made_up);
     if (!vxt_write_fits_pcap(r->ts))
         w->unwritable++;
     else if (!w->nano && r->ts % 1000 != 0)
         w->rounded++;
-    w->started = true; /* only now: the header counts as written when its first frame fits behind it */
-    *out = room;
+    w->started = true;
     return VXT_OK;
 }
 

@@ -1,5 +1,9 @@
 #include "vxt_scan.h"
 
+#include "vxt_bytes.h"
+
+enum { PIECE_HEADER = 16, PIECE_ALIGN = 8 };
+
 /* Copies of constant size are one or two instructions; memcpy of a size that is known only here is a call. */
 static VXT_HOT void copy_column(uint8_t *to, const uint8_t *from, size_t size)
 {
@@ -42,15 +46,18 @@ static bool keep_piece(vxt_pieces *pieces, vxt_span inner, bool late, const vxt_
     vxt_slice data = vxt_span_rest(inner);
     const uint8_t *p = vxt_take(&data, r->caplen);
     vxt_room room = vxt_room_of(pieces->data, pieces->size);
+    size_t whole = (r->caplen + (size_t)PIECE_ALIGN - 1) / PIECE_ALIGN * PIECE_ALIGN;
     uint8_t *to;
 
     if (!pieces->data || r->status != VXT_OK || !(late || r->flags & VXT_FLAG_REASSEMBLED))
         return true;
     vxt_claim(&room, pieces->used);
-    if (!p || !(to = vxt_claim(&room, r->caplen)))
+    if (!p || !(to = vxt_claim(&room, PIECE_HEADER + whole)))
         return false;
-    memcpy(to, p, r->caplen);
-    pieces->used += r->caplen;
+    vxt_put_le64(to, r->offset);
+    vxt_put_le64(to + 8, r->caplen);
+    memcpy(to + PIECE_HEADER, p, r->caplen);
+    pieces->used += PIECE_HEADER + whole;
     return true;
 }
 

@@ -22,63 +22,157 @@ static bool is_near(int64_t a, int64_t b)
     return apart <= VXT_SIGHT_WINDOW;
 }
 
-static vxt_sight *bucket_of(const vxt_sights *sights, uint64_t hash)
+static vxt_sight *place_of(const vxt_sights *sights, uint32_t number)
 {
-    return &sights->items[hash & (sights->capacity - 1) & ~(uint64_t)(VXT_SIGHT_WAYS - 1)];
+    return &sights->items[number & (sights->capacity - 1)];
 }
 
-/* The earliest packet that this is a second sight of, or NULL. */
-static vxt_sight *find_sight(vxt_sight *bucket, const vxt_sighting *packet, uint64_t hash, uint64_t bit)
+/* Where the chain of a hash starts: at a place of the ring, but not at the packet that lies there. */
+static uint32_t *head_of(const vxt_sights *sights, uint64_t hash)
 {
+    return &place_of(sights, (uint32_t)(hash >> 32))->head;
+}
+
+/* How long ago a packet was, in packets; one that has been overwritten was longer ago than the ring is long. */
+static uint32_t age_of(const vxt_sights *sights, uint32_t number) { return sights->count - 1 - number; }
+
+/* The first packet of all that this is a second sight of, or NULL. */
+static vxt_sight *find_sight(const vxt_sights *sights, const vxt_sighting *packet, uint64_t hash, uint64_t bit)
+{
+    uint32_t number = *head_of(sights, hash), age = age_of(sights, number);
     vxt_sight *best = NULL;
 
-    for (int i = 0; i < VXT_SIGHT_WAYS; i++) {
-        vxt_sight *it = &bucket[i];
-        if (it->hash != hash || it->seen == 0 || it->seen & bit || it->wire != packet->wire ||
-            it->captured != vxt_left(packet->bytes) || !is_near(it->ts, packet->ts))
-            continue;
-        if (!best || it->ts < best->ts)
+    while (age < sights->filled) {
+        vxt_sight *it = place_of(sights, number);
+        uint32_t before = age;
+        if (it->hash == hash && !(it->seen & bit) && is_near(it->ts, packet->ts))
             best = it;
+        number = it->next;
+        age = age_of(sights, number);
+        if (age <= before) /* the chain has been overwritten from here on */
+            break;
     }
     return best;
 }
 
-/* The place to remember a packet in: a free one, or that of the one that is longest ago. */
-static vxt_sight *oldest(vxt_sight *bucket)
+/* The oldest packet of those without a hash. */
+static vxt_sight *first_unhashed(const vxt_sights *sights)
 {
-    vxt_sight *best = bucket;
+    return place_of(sights, sights->count - sights->unhashed);
+}
 
-    for (int i = 1; i < VXT_SIGHT_WAYS && best->seen; i++)
-        if (!bucket[i].seen || bucket[i].ts < best->ts)
-            best = &bucket[i];
-    return best;
+/* It gets its hash, and its place in a chain: behind all that came before it. */
+static void link(vxt_sights *sights, uint64_t hash)
+{
+    uint32_t number = sights->count - sights->unhashed--, *head = head_of(sights, hash);
+    vxt_sight *it = place_of(sights, number);
+
+    it->hash = hash;
+    it->next = *head;
+    *head = number;
+}
+
+static void forget_first(vxt_sights *sights)
+{
+    first_unhashed(sights)->seen = UINT64_MAX;
+    sights->unhashed--;
+}
+
+static void append_sight(vxt_sights *sights, const vxt_sight *packet)
+{
+    vxt_sight *it = place_of(sights, sights->count++);
+    uint32_t head = it->head;
+
+    *it = *packet;
+    it->head = head;
+    sights->unhashed++;
+    if (sights->filled < sights->capacity)
+        sights->filled++;
+    if (sights->unhashed > sights->filled)
+        sights->unhashed = sights->filled;
+}
+
+static uint64_t hash_sight(const vxt_sights *sights, vxt_slice bytes, uint32_t wire)
+{
+    return vxt_mix(vxt_hash_bytes(&sights->key, bytes), wire);
+}
+
+/* Whether hashing can be put off: nothing is heard of another interface, and has not been for so long that bringing
+ * back what the ring holds will have cost little. */
+static bool is_lazy(const vxt_sights *sights, uint64_t bit)
+{
+    bool quiet = sights->last == bit && sights->quiet >= VXT_SIGHT_QUIET && sights->quiet / 4 >= sights->capacity;
+
+    return sights->can_recall && (quiet || sights->interface_count == 1);
+}
+
+static void count_quiet(vxt_sights *sights, uint64_t bit)
+{
+    if (sights->last != bit)
+        sights->quiet = 0;
+    else if (sights->quiet < UINT32_MAX)
+        sights->quiet++;
+    sights->last = bit;
 }
 
 vxt_status vxt_sights_look(vxt_sights *sights, const vxt_sighting *packet)
 {
-    uint64_t hash, bit;
-    vxt_sight *bucket, *it;
+    vxt_sight it = {.ts = packet->ts, .offset = packet->offset, .wire = packet->wire};
+    vxt_sight *first = NULL;
 
     if (packet->frame == sights->frame)
         return sights->second ? VXT_SECOND_SIGHT : VXT_OK;
-    if (sights->capacity == 0)
+    if (sights->capacity == 0 || (sights->filled == sights->capacity && sights->capacity < VXT_MAX_SIGHTS &&
+                                  is_near(place_of(sights, sights->count)->ts, packet->ts)))
         return VXT_MORE_SIGHTS;
-    if (!(bit = bit_of(sights, packet->interface)))
+    if (!(it.seen = bit_of(sights, packet->interface)))
         return VXT_OK;
-    hash = vxt_hash_bytes(&sights->key, packet->bytes);
-    bucket = bucket_of(sights, hash);
-    it = find_sight(bucket, packet, hash, bit);
-    sights->second = it != NULL;
-    if (it) {
-        it->seen |= bit;
+    it.captured = (uint32_t)vxt_left(packet->bytes);
+    if (is_lazy(sights, it.seen)) {
+        append_sight(sights, &it);
     } else {
-        it = oldest(bucket);
-        if (it->seen && is_near(it->ts, packet->ts) && sights->capacity < VXT_MAX_SIGHTS)
-            return VXT_MORE_SIGHTS;
-        *it = (vxt_sight){hash, bit, packet->ts, (uint32_t)vxt_left(packet->bytes), packet->wire};
+        if (sights->unhashed)
+            return VXT_MORE_HISTORY;
+        it.hash = hash_sight(sights, packet->bytes, packet->wire);
+        if ((first = find_sight(sights, packet, it.hash, it.seen))) {
+            first->seen |= it.seen;
+        } else {
+            append_sight(sights, &it);
+            link(sights, it.hash);
+        }
     }
+    count_quiet(sights, it.seen);
     sights->frame = packet->frame;
+    sights->second = first != NULL;
     return sights->second ? VXT_SECOND_SIGHT : VXT_OK;
+}
+
+vxt_stretch vxt_sights_history(const vxt_sights *sights)
+{
+    const vxt_sight *first = first_unhashed(sights), *last = place_of(sights, sights->count - 1);
+    uint64_t length = last->offset + last->captured - first->offset;
+
+    if (length > VXT_SIGHT_HISTORY)
+        length = first->captured > VXT_SIGHT_HISTORY ? first->captured : VXT_SIGHT_HISTORY;
+    return (vxt_stretch){first->offset, length};
+}
+
+void vxt_sights_recall(vxt_sights *sights, vxt_slice bytes)
+{
+    uint32_t before = sights->unhashed;
+    uint64_t start = vxt_sights_history(sights).offset;
+
+    while (sights->unhashed) {
+        const vxt_sight *it = first_unhashed(sights);
+        vxt_slice packet = bytes;
+        if (it->offset < start || vxt_skip(&packet, it->offset - start) < it->offset - start ||
+            vxt_left(packet) < it->captured)
+            break;
+        vxt_clip(&packet, it->captured);
+        link(sights, hash_sight(sights, packet, it->wire));
+    }
+    if (before && sights->unhashed == before)
+        forget_first(sights);
 }
 
 void vxt_sights_move(vxt_sights *sights, vxt_sight *items, uint32_t capacity)
@@ -87,7 +181,13 @@ void vxt_sights_move(vxt_sights *sights, vxt_sight *items, uint32_t capacity)
 
     sights->items = items;
     sights->capacity = capacity;
-    for (uint32_t i = 0; i < old.capacity; i++)
-        if (old.items[i].seen)
-            *oldest(bucket_of(sights, old.items[i].hash)) = old.items[i];
+    sights->count = sights->filled = sights->unhashed = 0;
+    for (uint32_t i = 0; i < capacity; i++)
+        items[i].head = UINT32_MAX;
+    for (uint32_t i = old.filled; i > 0; i--) {
+        const vxt_sight *it = place_of(&old, old.count - i);
+        append_sight(sights, it);
+        if (i > old.unhashed)
+            link(sights, it->hash);
+    }
 }

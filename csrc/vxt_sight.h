@@ -1,42 +1,74 @@
-/* vxt_sight.h: packets that one machine records on several of its interfaces, and the second sights among them. */
+/* vxt_sight.h: packets that one machine records on several of its interfaces, and the second sights among them.
+ *
+ * What tells a second sight is a hash of all bytes of the packet, which costs about as much as decapsulating it. Most
+ * captures have one interface, or one at a time, and there nothing can be a second sight: so the hashing is put off
+ * while only one interface is heard of, where the caller can bring the bytes of the last millisecond back.
+ */
 #ifndef VXT_SIGHT_H
 #define VXT_SIGHT_H
 
 #include "vxt_hash.h"
 
-enum { VXT_SIGHT_WAYS = 4, VXT_SIGHT_INTERFACES = 64, VXT_SIGHT_WINDOW = 1000000 /* ns */ };
+enum {
+    VXT_SIGHT_INTERFACES = 64,
+    VXT_SIGHT_WINDOW = 1000000, /* ns */
+    VXT_SIGHT_QUIET = 1 << 14,  /* packets of one interface, at least, after which hashing is put off again */
+    VXT_SIGHT_HISTORY = 1 << 20 /* bytes that are asked for at a time, if no single packet has more */
+};
 
-/* A packet that was kept. */
+/* A packet that was kept. They lie in a ring, in the order in which they came. */
 typedef struct vxt_sight {
-    uint64_t hash; /* of all its captured bytes, from the IP header on */
-    uint64_t seen; /* on these interfaces, by their number in vxt_sights.interfaces; 0: an empty place */
+    uint64_t hash;   /* of all its captured bytes, from the IP header on, and of its length on the wire */
+    uint64_t seen;   /* on these interfaces, by their number in vxt_sights.interfaces; all ones: forgotten */
+    uint64_t offset; /* of those bytes in the capture */
     int64_t ts;
-    uint32_t captured, wire; /* bytes */
+    uint32_t captured, wire;
+    uint32_t head; /* the last packet whose hash falls here; nothing to do with this one */
+    uint32_t next; /* the packet before in the chain of this one's hash */
 } vxt_sight;
 
 typedef struct vxt_sights {
-    vxt_sight *items;  /* memory of the caller, `capacity` of them: a power of two, at least VXT_SIGHT_WAYS */
+    vxt_sight *items;  /* memory of the caller, `capacity` of them, a power of two */
     uint32_t capacity; /* 0 before there is any */
+    uint32_t count;    /* packets so far: number n lies at n % capacity, as long as no later one does; may wrap */
+    uint32_t filled;   /* places of the ring in use */
+    uint32_t unhashed; /* the last so many have no hash yet */
+    uint32_t quiet;    /* packets since one came from another interface than the one before */
+    bool can_recall;   /* whether the caller can bring bytes back */
+    bool second;       /* of `frame`: what came out */
     uint32_t interface_count, recent;
     uint64_t interfaces[VXT_SIGHT_INTERFACES];
-    uint64_t frame; /* the last one that was looked at, and what came out: it may be asked for again */
-    bool second;
-    vxt_key key; /* random */
+    uint64_t last;  /* the interface of the last packet, as a bit */
+    uint64_t frame; /* the last one that was looked at: it may be asked for again */
+    vxt_key key;    /* random */
 } vxt_sights;
 
-/* One packet: its bytes from the IP header to the end that its length gives, where it was seen, and in which frame. */
+/* One packet: its bytes from the IP header to the end that its length gives, where they lie in the capture, where it
+ * was seen, and in which frame. */
 typedef struct vxt_sighting {
     vxt_slice bytes;
     uint32_t wire;
     int64_t ts;
-    uint64_t interface, frame;
+    uint64_t offset, interface, frame;
 } vxt_sighting;
 
-/* Whether this is a second sight, which is remembered either way. VXT_OK, SECOND_SIGHT, or MORE_SIGHTS where the table
- * would forget a packet of the last millisecond: then the caller grows it, and asks again. */
+/* A stretch of the capture. */
+typedef struct vxt_stretch {
+    uint64_t offset, length;
+} vxt_stretch;
+
+/* Whether this is a second sight, which is remembered either way. VXT_OK, SECOND_SIGHT; MORE_SIGHTS where the table
+ * would forget a packet of the last millisecond: grow it, and ask again; MORE_HISTORY: bring back what
+ * vxt_sights_history says, and ask again. */
 vxt_status vxt_sights_look(vxt_sights *sights, const vxt_sighting *packet);
 
-/* Move to memory of `capacity` zeroed items, more than before; what the old memory is for is over. */
+/* The bytes that are missing for the next hashes that were put off. */
+vxt_stretch vxt_sights_history(const vxt_sights *sights);
+
+/* They are these; or fewer, where the capture no longer has them: then a packet is forgotten. */
+void vxt_sights_recall(vxt_sights *sights, vxt_slice bytes);
+
+/* Move to memory of `capacity` items, a larger power of two than before; the old memory is the caller's again. */
 void vxt_sights_move(vxt_sights *sights, vxt_sight *items, uint32_t capacity);
 
 #endif

@@ -31,6 +31,9 @@ static inline const uint8_t *vxt_take(vxt_slice *s, size_t n)
 /* The first n bytes without moving; NULL where fewer are left. */
 static inline const uint8_t *vxt_peek(vxt_slice s, size_t n) { return n > vxt_left(s) ? NULL : s.p; }
 
+/* The last n bytes; NULL where there are fewer. */
+static inline const uint8_t *vxt_last(vxt_slice s, size_t n) { return n > vxt_left(s) ? NULL : s.end - n; }
+
 /* Shrink s to its first n bytes; a slice that is shorter stays as it is. */
 static inline void vxt_clip(vxt_slice *s, uint64_t n)
 {
@@ -98,6 +101,14 @@ static inline void vxt_span_set(vxt_span *span, uint32_t n)
 static inline vxt_status vxt_span_why(vxt_span span, uint32_t n)
 {
     return vxt_span_wire(span) >= n ? VXT_TRUNCATED_OUTER : VXT_MALFORMED;
+}
+
+/* All of a packet, of which `packet` stands at the first byte and `rest`, whose end its length has set, behind the
+ * header.
+ */
+static inline vxt_span vxt_span_whole(vxt_span packet, vxt_span rest)
+{
+    return (vxt_span){packet.frame, packet.at, rest.end, rest.wire_end};
 }
 
 typedef struct vxt_room {

@@ -12,7 +12,7 @@ VXT_HOT bool vxt_tunnel_carries(const vxt_options *options, const vxt_ip *ip)
 /* Pass the UDP header: ports into `r`, the tunnel that its port is for into `*tunnel`; `span` becomes its payload,
  * clipped and counted by the UDP length. */
 static VXT_HOT vxt_status pass_udp(const vxt_options *options, const vxt_ip *ip, vxt_span *span, vxt_packet *r,
-                                    uint8_t *tunnel)
+                                   uint8_t *tunnel)
 {
     const uint8_t *p = vxt_span_take(span, VXT_UDP_LEN);
     uint64_t h;

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections import Counter
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -87,6 +86,23 @@ def plain(rows: np.ndarray) -> list[Row]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
+# What a waiting fragment may turn out to be when its row has been handed out, and what that row says.
+UNSETTLED = {"fragment_lost": "fragment_joined", "fragment_overlap": "fragment_joined"}
+
+
+def settled(rows: np.ndarray) -> np.ndarray:
+    """Rows as far as they do not depend on when they were handed out: of two for one frame the later one, and
+    fragments that had to be given before anybody knew what becomes of them.
+    """
+    if not {"frame", "status"} <= set(rows.dtype.names or ()):
+        return rows
+    last = {frame: at for at, frame in enumerate(rows["frame"].tolist())}
+    rows = rows[[last[frame] for frame in sorted(last)]].copy()
+    changing = [OUTCOMES.index(slug) for slug in UNSETTLED]
+    rows["status"][np.isin(rows["status"], changing)] = vxtap.Status.FRAGMENT_JOINED
+    return rows
+
+
 def columns_of(rows: np.ndarray) -> dict[str, bytes]:
     """The bytes of each column, to compare arrays of rows by; what lies between the columns is nobody's."""
     return {name: rows[name].tobytes() for name in rows.dtype.names or ()}
@@ -150,22 +166,41 @@ def error_differences(error: Exception | None, fault: tuple[int, str] | None) ->
 def differences(data: bytes, source: Any = None, *, result: oracle.Result | None = None, **how: Any) -> list[str]:
     """Everything in which library and oracle differ over a capture.
 
-    `source` holds the same bytes in another form. `how` is `ports`, `vni`, and the `size` of the library's batches.
+    `source` holds the same bytes in another form, which may come in pieces: then some rows are handed out before
+    everything is known of them (see `settled`). `how` is options of the library, and the `size` of its batches.
     """
-    result = result or oracle.decode(data, *oracle_options(**how))
+    result = result or oracle.decode(data, **oracle_options(**how))
     seen = see(data if source is None else source, **how)
+    rows, wanted = seen.rows, result.rows
+    if source is not None:
+        rows = settled(rows)
+        wanted = [row | {"status": UNSETTLED.get(row["status"], row["status"])} for row in wanted]
     return (
-        row_differences(seen.rows, result.rows)
+        row_differences(rows, wanted)
         + report_differences(seen.report, result, len(data))
         + error_differences(seen.error, result.fault)
     )
 
 
-def oracle_options(
-    ports: Collection[int] = (4789,), vni: Collection[int] | None = None, size: int = 0
-) -> tuple[Collection[int], Collection[int] | None]:
+# What the oracle calls an option of the library.
+ORACLE_NAMES = {"ports": "ports", "vni": "vnis", "tunnels": "tunnels", "depth": "depth", "once": "once"}
+ORACLE_NAMES |= {"partial": "partial", "fragment_timeout": "timeout"}
+
+
+def oracle_options(**how: Any) -> dict[str, Any]:
     """What the oracle is to know of the library's options."""
-    return ports, vni
+    return {ORACLE_NAMES[name]: value for name, value in how.items() if name in ORACLE_NAMES}
+
+
+def by_frame(rows: np.ndarray) -> np.ndarray:
+    """Decapsulated rows in the order of their frames: a first fragment that is given up comes late."""
+    return rows[np.argsort(rows["frame"], kind="stable")]
+
+
+def inner_bytes(data: bytes, row: Row) -> bytes:
+    """What a row of the oracle is about: the inner frame, wherever its bytes lie, or the frame as it was captured."""
+    inner: bytes | None = row["inner"]
+    return data[row["offset"] : row["offset"] + row["caplen"]] if inner is None else inner
 
 
 def assert_same(data: bytes, source: Any = None, **how: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import struct
 from collections import Counter
-from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import oracle
@@ -16,7 +15,8 @@ Row = dict[str, Any]
 YEAR_2106 = 2**32 * 10**9  # where the unsigned seconds of a classic capture end
 MAX_TUNNELS = 4096
 COOKED = (113, 276)  # their headers say the direction themselves
-NEVER_KEPT = ("filtered", "no_interface")
+ETHERNET, RAW = 1, 101
+NEVER_KEPT = ("filtered", "no_interface", "second_sight", "fragment_joined", "fragment_lost", "fragment_overlap")
 
 
 class Source(NamedTuple):
@@ -35,6 +35,7 @@ class Expected(NamedTuple):
     kept: Counter[str]
     rounded: int
     lost: int
+    no_ethernet: int
 
 
 def sources(data: bytes) -> list[Source]:
@@ -67,25 +68,27 @@ def source(body: bytes, at: int, order: str) -> Source:
 
 
 def tunnel_name(row: Row) -> str:
-    """How a tunnel is called: 'vni 7 10.0.0.1 > 10.0.0.2'."""
+    """How a tunnel is called: 'vni 7 10.0.0.1 > 10.0.0.2', 'geneve 7 10.0.0.1 > 10.0.0.2'."""
     ends = [ipaddress.IPv6Address(row[name]) for name in ("outer_src", "outer_dst")]
     texts = [str(end.ipv4_mapped or end) for end in ends]
-    return f"vni {row['vni']} {texts[0]} > {texts[1]}"
+    tunnel = row["tunnel"].lower().replace("_", "-")
+    kind = "vni" if tunnel == "vxlan" else "erspan" if tunnel.startswith("erspan") else tunnel
+    return f"{kind} {row['vni']} {texts[0]} > {texts[1]}"
 
 
 class Writer:
     """The output as it grows."""
 
-    def __init__(self, data: bytes, form: str, keep: bool) -> None:
+    def __init__(self, data: bytes, form: str, *, keep: bool, ethernet: bool) -> None:
         """Nothing is written yet."""
-        self.data, self.form, self.keep = data, form, keep
+        self.data, self.form, self.keep, self.ethernet = data, form, keep, ethernet
         self.sources = sources(data)
         self.interfaces: list[Interface] = []
         self.packets: list[Packet] = []
         self.numbers: dict[Any, int] = {}
         self.tunnels: set[Any] = set()
         self.kept: Counter[str] = Counter()
-        self.rounded = self.lost = 0
+        self.rounded = self.lost = self.no_ethernet = 0
 
     def begin(self, offset: int) -> None:
         """A classic file has the finest resolution that was declared before its first frame."""
@@ -100,36 +103,47 @@ class Writer:
             self.interfaces.append(interface)
         return self.numbers[key]
 
-    def tunnel(self, row: Row, fine: bool) -> tuple[int, str]:
+    def tunnel(self, row: Row, fine: bool, linktype: int) -> tuple[int, str]:
         """The interface of a decapsulated frame, and its comment."""
         if self.form == "pcap":
             return 0, ""
-        key = (row["vni"], row["outer_src"], row["outer_dst"], fine)
+        key = (row["tunnel"], row["vni"], row["outer_src"], row["outer_dst"], fine, linktype)
         name, tick = tunnel_name(row), 1 if fine else 1000
         if key in self.tunnels or len(self.tunnels) < MAX_TUNNELS:
             self.tunnels.add(key)
-            return self.number(key, Interface(name, 1, tick)), ""
-        return self.number(("other", fine), Interface("other", 1, tick)), name
+            return self.number(key, Interface(name, linktype, tick)), ""
+        return self.number(("other", fine, linktype), Interface("other", linktype, tick)), name
 
-    def add(self, row: Row, frame: oracle_files.Frame) -> None:
-        """Write a frame, decapsulated or as it was; only then it still is one that the collector sent."""
-        outgoing = False
-        from_interface = self.sources[frame.interface] if frame.outcome != "no_interface" else None
+    def add(self, row: Row, frame: oracle_files.Frame, place: int) -> None:
+        """Write a frame where the input is read up to `place`: decapsulated or as it was."""
         if row["status"] == "decapsulated":
-            assert from_interface is not None
-            self.begin(row["offset"])
-            number, comment = self.tunnel(row, from_interface.fine)
-        elif self.keep and from_interface is not None and row["status"] not in NEVER_KEPT:
-            self.kept[row["status"]] += 1
-            name = f"kept {from_interface.name}".rstrip()
-            like = Interface(name, from_interface.linktype, 1 if from_interface.fine else 1000)
-            number, comment = self.number(("kept", frame.interface), like), ""
-            outgoing = "OUTGOING" in row["flags"] and like.linktype not in COOKED
-        else:
+            self.add_inner(row, self.sources[frame.interface].fine, place)
+        elif self.keep and row["status"] not in NEVER_KEPT and "REASSEMBLED" not in row["flags"]:
+            self.add_kept(row, frame.interface)
+
+    def add_inner(self, row: Row, fine: bool, place: int) -> None:
+        """What was in a tunnel; a classic file has no place for what has no Ethernet header, unless it gets one."""
+        raw, data, wirelen = "INNER_RAW" in row["flags"], row["inner"], row["wirelen"]
+        if raw and self.ethernet:
+            header = bytes(12) + row["ethertype"].to_bytes(2, "big")
+            raw, data, wirelen = False, header + data, len(header) + wirelen
+        if raw and self.form == "pcap":
+            self.no_ethernet += 1
             return
-        data = self.data[row["offset"] : row["offset"] + row["caplen"]]
+        self.begin(place)
+        number, comment = self.tunnel(row, fine, RAW if raw else ETHERNET)
         ns = self.time(row["ts"], self.interfaces[number].tick)
-        self.packets.append(Packet(number, ns, data, row["wirelen"], comment, outgoing))
+        self.packets.append(Packet(number, ns, data, wirelen, comment))
+
+    def add_kept(self, row: Row, interface: int) -> None:
+        """A frame as it was; only so it still is one that the collector sent."""
+        self.kept[row["status"]] += 1
+        source = self.sources[interface]
+        like = Interface(f"kept {source.name}".rstrip(), source.linktype, 1 if source.fine else 1000)
+        number = self.number(("kept", interface), like)
+        data = self.data[row["offset"] : row["offset"] + row["caplen"]]
+        outgoing = "OUTGOING" in row["flags"] and like.linktype not in COOKED
+        self.packets.append(Packet(number, self.time(row["ts"], like.tick), data, row["wirelen"], "", outgoing))
 
     def time(self, ts: int | None, tick: int) -> int:
         """A time as the output can hold it: 0 where it cannot, rounded down to its ticks."""
@@ -141,14 +155,14 @@ class Writer:
         return ts - ts % tick
 
 
-def expected(
-    data: bytes, form: str, *, keep: bool = False, ports: Collection[int] = (4789,), vni: Any = None
-) -> Expected:
-    """The whole output of a capture."""
-    writer = Writer(data, form, keep)
+def expected(data: bytes, form: str, *, keep: bool = False, ethernet: bool = False, **how: Any) -> Expected:
+    """The whole output of a capture; `how` is options of the oracle."""
+    writer = Writer(data, form, keep=keep, ethernet=ethernet)
     capture = oracle_files.read_capture(data)
-    for row, frame in zip(oracle.decode(data, ports, vni).rows, capture.frames, strict=True):
-        writer.add(row, frame)
-    writer.begin(capture.fault[0] if capture.fault else len(data))
+    end = capture.fault[0] if capture.fault else len(data)
+    places = [frame.offset for frame in capture.frames] + [end]
+    for row in sorted(oracle.decode(data, **how).rows, key=lambda row: row["comes"]):
+        writer.add(row, capture.frames[row["frame"] - 1], places[row["comes"][0] - 1])
+    writer.begin(end)
     file = Written(form, writer.interfaces, writer.packets)
-    return Expected(file, writer.kept, writer.rounded, writer.lost)
+    return Expected(file, writer.kept, writer.rounded, writer.lost, writer.no_ethernet)

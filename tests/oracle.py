@@ -2,7 +2,8 @@
 
 Written from docs/record.md alone: slices of bytes, one function a rule, nothing of vxtap shared or imported.
 Where the two disagree, one of them or the page is wrong, and a person decides which.
-`oracle_files` cuts files into frames, this file takes off the outer headers, `oracle_inner` reads the rest.
+`oracle_files` cuts files into frames, `oracle_outer` takes off the headers up to UDP, `oracle_tunnels` those of
+tunnels, `oracle_inner` reads the rest; `oracle_sights` and `oracle_fragments` are what frames know of each other.
 """
 
 from __future__ import annotations
@@ -11,23 +12,14 @@ from collections import Counter
 from collections.abc import Collection
 from typing import NamedTuple
 
-from oracle_files import Fault, Frame, read_capture
-from oracle_inner import (
-    EXTENSIONS,
-    IPV4,
-    IPV6,
-    MAX_TAGS,
-    TAGS,
-    UDP,
-    Row,
-    View,
-    extensions,
-    inner_frame,
-    ipv6_payload,
-    mapped,
-)
+from oracle_files import Capture, Fault, Frame, read_capture
+from oracle_fragments import Fragments
+from oracle_inner import EXTENSIONS, IPV6, Row, View, inner_frame
+from oracle_outer import SLL2, Packet, SkipError, behind_fragments, ip, link
+from oracle_sights import Sights
+from oracle_tunnels import innermost, tunnel, wanted_of
 
-LINK_HEADER = {1: 14, 0: 4, 108: 4, 113: 16, 276: 20, 101: 0, 12: 0, 14: 0, 228: 0, 229: 0}
+LAST = float("inf")
 OUTER_INTEGERS = ("vni", "gbp", "outer_sport", "outer_dport")
 INNER_INTEGERS = ("flow", "vlan", "ethertype", "proto", "ttl", "dscp", "ip_id", "sport", "dport")
 TCP_INTEGERS = ("tcp_seq", "tcp_ack", "tcp_flags", "tcp_window", "payload", "payload_len")
@@ -43,34 +35,28 @@ class Result(NamedTuple):
     fault: Fault | None
 
 
-class SkipError(Exception):
-    """The frame is not decapsulated; the text is its outcome."""
+def decode(
+    data: bytes,
+    ports: Collection[int] = (4789,),
+    vnis: Collection[int] | None = None,
+    *,
+    tunnels: Collection[str] = ("vxlan",),
+    depth: int = 1,
+    once: bool = True,
+    partial: bool = False,
+    timeout: float = 30,
+) -> Result:
+    """Decode a whole capture file; `timeout` is in seconds.
 
-
-def decode(data: bytes, ports: Collection[int] = (4789,), vnis: Collection[int] | None = None) -> Result:
-    """Decode a whole capture file."""
+    A row has two entries besides the columns. Where it is decapsulated `inner` holds the captured bytes of the inner
+    frame, and `comes` sorts rows into the order in which they come: (number of a frame, rank). Ranks from 0 on are
+    those of first fragments that are given up before that frame, which itself has the rank LAST.
+    """
     capture = read_capture(data)
-    rows = [decode_frame(frame, at, ports, vnis) for at, frame in enumerate(capture.frames, 1)]
+    decoder = Decoder(ports, vnis, tunnels=tunnels, depth=depth, once=once, partial=partial, timeout=timeout)
+    rows = decoder.decode(capture)
     counts = dict(Counter(row["status"] for row in rows))
     return Result(rows, counts, len(rows), capture.tail, capture.fault)
-
-
-def decode_frame(frame: Frame, at: int, ports: Collection[int], vnis: Collection[int] | None) -> Row:
-    """One frame, one row, one outcome."""
-    row = blank_row(frame, at)
-    try:
-        inner = outer(frame, row, ports, vnis)
-    except SkipError as skip:
-        row["status"] = str(skip)
-    else:
-        row["status"] = "decapsulated"
-        row["offset"] = frame.offset + inner.pos
-        row["caplen"], row["wirelen"] = inner.left, inner.wire
-        # From here on positions count from the first byte of the inner frame.
-        inner_frame(View(inner.data[inner.pos :], 0, inner.wire), row)
-    if row["caplen"] < row["wirelen"]:
-        row["flags"].add("TRUNCATED")
-    return row
 
 
 def blank_row(frame: Frame, at: int) -> Row:
@@ -80,7 +66,7 @@ def blank_row(frame: Frame, at: int) -> Row:
     row |= dict.fromkeys(("eth_src", "eth_dst"), bytes(6))
     row |= {"ts": frame.ts, "frame": at, "offset": frame.offset, "source": 0, "interface": frame.interface}
     row |= {"caplen": len(frame.data), "wirelen": max(frame.origlen, len(frame.data))}
-    row |= {"tunnel": "NONE", "status": "", "flags": set()}
+    row |= {"tunnel": "NONE", "status": "", "flags": set(), "inner": None, "comes": (at, LAST)}
     if frame.ts is None:
         row["flags"].add("NO_TIME")
     if frame.outgoing:
@@ -88,137 +74,101 @@ def blank_row(frame: Frame, at: int) -> Row:
     return row
 
 
-# ---------------------------------------------------------------- the outer headers
+class Decoder:
+    """The options, and what is remembered from one frame to the next."""
+
+    def __init__(
+        self,
+        ports: Collection[int],
+        vnis: Collection[int] | None,
+        *,
+        tunnels: Collection[str],
+        depth: int,
+        once: bool,
+        partial: bool,
+        timeout: float,
+    ) -> None:
+        """Nothing has been seen yet."""
+        self.wanted, self.vnis, self.depth = wanted_of(tunnels, ports), vnis, depth
+        self.sights = Sights() if once else None
+        self.fragments = Fragments(round(timeout * 10**9), partial)
+
+    def decode(self, capture: Capture) -> list[Row]:
+        """All rows of a capture; what still waits at its end is given up."""
+        rows = [self.frame(frame, at) for at, frame in enumerate(capture.frames, 1)]
+        self.fragments.give_up(len(rows) + 1)
+        return rows
+
+    def frame(self, frame: Frame, at: int) -> Row:
+        """One frame, one row, one outcome (which a later frame may change)."""
+        row = blank_row(frame, at)
+        try:
+            packet = outer_packet(frame, row)
+            if self.seen_before(frame, packet, row):
+                raise SkipError("second_sight")
+            hidden = packet.piece is not None and packet.family == IPV6 and packet.proto in EXTENSIONS
+            if not hidden and not self.wanted.may_carry(packet.proto):
+                raise SkipError("not_udp")
+            if packet.piece is None:
+                self.beyond(packet.proto, packet.data, frame, row)
+            else:
+                whole = self.fragments.arrive(packet, row, lambda: self.alone(frame, at))
+                row["flags"].add("REASSEMBLED")
+                self.behind_pieces(packet.family, *whole, frame, row)
+        except SkipError as skip:
+            row["status"] = str(skip)
+        if row["caplen"] < row["wirelen"]:
+            row["flags"].add("TRUNCATED")
+        return row
+
+    def seen_before(self, frame: Frame, packet: Packet, row: Row) -> bool:
+        """Whether it is a second sight; only captures that tell interfaces apart have them."""
+        if self.sights is None or frame.ts is None or not (frame.several or frame.linktype == SLL2):
+            return False
+        index = row["interface"] if frame.linktype == SLL2 else -1
+        return self.sights.again(packet.whole, frame.ts, (frame.interface, index))
+
+    def alone(self, frame: Frame, at: int) -> Row | None:
+        """The row of a first fragment without the others; None where it is not decapsulated."""
+        row = blank_row(frame, at)
+        packet = outer_packet(frame, row)
+        try:
+            self.behind_pieces(packet.family, packet.proto, packet.data, frame, row, first=True)
+        except SkipError:
+            return None
+        row["flags"].add("TRUNCATED")
+        return row
+
+    def behind_pieces(
+        self, family: int, proto: int, view: View, frame: Frame, row: Row, *, first: bool = False
+    ) -> None:
+        """What goes on behind the IPv4 header or the fragment headers of IPv6."""
+        if family == IPV6:
+            proto, view = behind_fragments(proto, view)
+            if not self.wanted.may_carry(proto):
+                raise SkipError("not_udp")
+        self.beyond(proto, view, frame, row, first=first)
+
+    def beyond(self, proto: int, view: View, frame: Frame, row: Row, *, first: bool = False) -> None:
+        """The tunnel, the filter, and the columns of a frame that is decapsulated."""
+        header = tunnel(proto, view, first, row, self.wanted)
+        row["tunnel"], row["vni"] = header.tunnel, header.vni
+        if self.vnis is not None and header.vni not in self.vnis:
+            raise SkipError("filtered")
+        row["gbp"] = header.gbp
+        inner = innermost(header, self.wanted, self.depth)
+        row["flags"] |= inner.flags
+        row["status"] = "decapsulated"
+        row["offset"] = frame.offset + (0 if "REASSEMBLED" in row["flags"] else inner.view.pos)
+        row["caplen"], row["wirelen"] = inner.view.left, inner.view.wire
+        row["inner"] = inner.view.raw(0, inner.view.left)
+        # From here on positions count from the first byte of the inner frame.
+        inner_frame(View(row["inner"], 0, inner.view.wire), inner.raw, row)
 
 
-def outer(frame: Frame, row: Row, ports: Collection[int], vnis: Collection[int] | None) -> View:
-    """Take the outer headers off, in the order of the page; the view of the inner frame."""
+def outer_packet(frame: Frame, row: Row) -> Packet:
+    """The IP packet of a frame, the first four decisions of the page."""
     if frame.outcome is not None:
         raise SkipError(frame.outcome)
-    ethertype, view = outer_link(frame.linktype, View(frame.data, 0, row["wirelen"]), row)
-    if ethertype == IPV4:
-        proto, view, first, later = outer_ipv4(view, row)
-    elif ethertype == IPV6:
-        proto, view, first, later = outer_ipv6(view, row)
-    else:
-        raise SkipError("not_ip")
-    if later and (proto == UDP or (ethertype == IPV6 and proto in EXTENSIONS)):
-        raise SkipError("fragment_lost")
-    if proto != UDP:
-        raise SkipError("not_udp")
-    return vxlan(outer_udp(view, first, row, ports), row, vnis)
-
-
-def need(view: View, size: int) -> None:
-    """A header that is not there whole was cut by the capture, or was never whole on the wire."""
-    if view.left < size:
-        raise SkipError("truncated_outer" if view.wire >= size else "malformed")
-
-
-def outer_link(linktype: int, view: View, row: Row) -> tuple[int, View]:
-    """The link header: the ethertype of what follows it, and what follows it."""
-    if linktype not in LINK_HEADER:
-        raise SkipError("link_type")
-    size = LINK_HEADER[linktype]
-    need(view, size)
-    if linktype == 1:
-        return outer_tags(view.number(12, 2), view.skip(size), row)
-    if linktype == 113:
-        outgoing(view.number(0, 2), row)
-        return outer_tags(view.number(14, 2), view.skip(size), row)
-    if linktype == 276:
-        row["interface"] = view.number(4, 4)
-        outgoing(view.number(10, 1), row)
-        return outer_tags(view.number(0, 2), view.skip(size), row)
-    if linktype in (0, 108):
-        return family(view.raw(0, 4)), view.skip(size)
-    if linktype in (228, 229):
-        return (IPV4 if linktype == 228 else IPV6), view
-    need(view, 1)
-    return {4: IPV4, 6: IPV6}.get(view.number(0, 1) >> 4, 0), view
-
-
-def outgoing(packet_type: int, row: Row) -> None:
-    """Packet type 4 of a cooked capture: sent by the capturing machine."""
-    if packet_type == 4:
-        row["flags"].add("OUTGOING")
-
-
-def outer_tags(ethertype: int, view: View, row: Row) -> tuple[int, View]:
-    """VLAN tags; after 32 of them the ethertype stays a tag's, which is not IP."""
-    for _ in range(MAX_TAGS):
-        if ethertype not in TAGS:
-            break
-        need(view, 4)
-        row["flags"].add("OUTER_VLAN")
-        ethertype, view = view.number(2, 2), view.skip(4)
-    return ethertype, view
-
-
-def family(word: bytes) -> int:
-    """The address family of a NULL or LOOP header: in the byte order and numbers of the writing system."""
-    either = {int.from_bytes(word, "big"), int.from_bytes(word, "little")}
-    if 2 in either:
-        return IPV4
-    return IPV6 if either & {10, 24, 28, 30} else 0
-
-
-def outer_ipv4(view: View, row: Row) -> tuple[int, View, bool, bool]:
-    """IPv4: protocol, payload, and whether it is the first or a later fragment."""
-    need(view, 20)
-    size, total = (view.number(0, 1) & 15) * 4, view.number(2, 2)
-    if view.number(0, 1) >> 4 != 4 or size < 20:
-        raise SkipError("malformed")
-    row["outer_src"], row["outer_dst"] = mapped(view.raw(12, 4)), mapped(view.raw(16, 4))
-    if 0 < total < size:
-        raise SkipError("malformed")
-    need(view, size)
-    offset, more = view.number(6, 2) & 0x1FFF, view.number(6, 2) & 0x2000 != 0
-    packet = view.clip(total or view.wire)
-    return view.number(9, 1), packet.skip(size), more and offset == 0, offset != 0
-
-
-def outer_ipv6(view: View, row: Row) -> tuple[int, View, bool, bool]:
-    """IPv6: protocol after the extension headers, payload, first or later fragment."""
-    need(view, 40)
-    if view.number(0, 1) >> 4 != 6:
-        raise SkipError("malformed")
-    row["outer_src"], row["outer_dst"] = view.raw(8, 16), view.raw(24, 16)
-    chain = extensions(view.number(6, 1), ipv6_payload(view))
-    if chain.problem is not None:
-        raise SkipError("truncated_outer" if chain.problem == "cut" else "malformed")
-    return chain.proto, chain.view, chain.first, chain.later
-
-
-def outer_udp(view: View, first: bool, row: Row, ports: Collection[int]) -> View:
-    """UDP: the payload, clipped by the UDP length."""
-    need(view, 8)
-    row["outer_sport"], row["outer_dport"] = view.number(0, 2), view.number(2, 2)
-    if row["outer_dport"] not in ports:
-        raise SkipError("other_port")
-    length = view.number(4, 2)
-    if 0 < length < 8:
-        raise SkipError("malformed")
-    length = length or view.wire
-    # In a first fragment the UDP length speaks of the whole datagram, the IP length of this piece only.
-    return view.clip(length if first else min(length, view.wire)).skip(8)
-
-
-def vxlan(view: View, row: Row, vnis: Collection[int] | None) -> View:
-    """VXLAN: the inner frame; its reserved bits are told, never judged."""
-    need(view, 8)
-    head = view.raw(0, 8)
-    if not head[0] & 0x08:
-        raise SkipError("no_vni_flag")
-    row["tunnel"], row["vni"] = "VXLAN", view.number(4, 3)
-    if vnis is not None and row["vni"] not in vnis:
-        raise SkipError("filtered")
-    if head[0] & 0x80:
-        row["flags"].add("GBP")
-        row["gbp"] = view.number(2, 2)
-        reserved = head[0] & ~0x88 or head[1] & ~0x48 or head[7]
-    else:
-        reserved = head[0] & ~0x08 or any(head[1:4]) or head[7]
-    if reserved:
-        row["flags"].add("RESERVED_BITS")
-    return view.skip(8)
+    ethertype, view = link(frame.linktype, View(frame.data, 0, row["wirelen"]), row)
+    return ip(ethertype, view, row)

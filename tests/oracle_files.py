@@ -31,6 +31,7 @@ class Frame(NamedTuple):
     interface: int
     outgoing: bool
     outcome: str | None  # decided by the framing already, else None
+    several: bool = False  # its pcapng section had declared more than one interface by then
 
 
 class Capture(NamedTuple):
@@ -293,4 +294,5 @@ def timed_packet(block: Block, section: Section) -> Frame:
         return Frame(start, data, origlen, None, 0, column, outgoing, "no_interface")
     face = section.interfaces[named]
     outcome = "malformed" if caplen > min(room, MAX_CAPLEN) else None
-    return Frame(start, data, origlen, time_of(tick, face), face.linktype, column, outgoing, outcome)
+    several = len(section.interfaces) > 1
+    return Frame(start, data, origlen, time_of(tick, face), face.linktype, column, outgoing, outcome, several)

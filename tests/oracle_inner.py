@@ -5,7 +5,7 @@ Written from docs/record.md alone, as its two companions.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 Row = dict[str, Any]
 
@@ -74,15 +74,22 @@ def ipv6_payload(view: View) -> View:
     return view.clip(40 + length if length else view.wire).skip(40)
 
 
+class Piece(NamedTuple):
+    """What a packet says of itself that is a fragment: more are to come, or it has an offset (in bytes)."""
+
+    ident: int
+    offset: int
+    more: bool
+
+
 class Chain(NamedTuple):
     """Where a chain of extension headers ended."""
 
     proto: int
     view: View
     problem: str | None = None  # "cut" by the capture, or "broken"
-    first: bool = False
-    later: bool = False
-    ident: int = 0
+    piece: Piece | None = None  # of the first header that makes the packet a fragment
+    ident: int = 0  # of the last fragment header
 
 
 def extension_size(proto: int, second: int) -> int:
@@ -92,34 +99,43 @@ def extension_size(proto: int, second: int) -> int:
     return (second + 2) * 4 if proto == AH else (second + 1) * 8
 
 
-def extensions(proto: int, view: View) -> Chain:
-    """Follow the extension headers of IPv6, at most 16; a later fragment ends them, its data is not ours."""
-    first, ident = False, 0
+def extensions(proto: int, view: View, fragments: Literal["pass", "end", "refuse"] = "pass") -> Chain:
+    """Follow the extension headers of IPv6, at most 16; what a later fragment holds is data.
+
+    `fragments` says what the header of a first one does: nothing, end the chain as that of a later one does, or
+    (even where it says of the packet that it is none) break it, since what is joined already has no such header.
+    """
+    piece, ident = None, 0
     for _ in range(MAX_EXTENSIONS):
-        if proto not in EXTENSIONS:
+        if proto not in EXTENSIONS or (proto == FRAGMENT and fragments == "refuse"):
             break
         # None of them is shorter than 8 bytes, so that is what one with a cut length field needs at least.
         size = extension_size(proto, view.number(1, 1)) if view.left >= 2 else 8
         if view.left < size:
-            return Chain(proto, view, "cut" if view.wire >= size else "broken", first, False, ident)
+            return Chain(proto, view, "cut" if view.wire >= size else "broken", piece, ident)
         following = view.number(0, 1)
         if proto == FRAGMENT:
-            offset, more, ident = view.number(2, 2) >> 3, view.number(2, 2) & 1, view.number(4, 4)
-            if offset:
-                return Chain(following, view.skip(size), None, first, True, ident)
-            first = first or more == 1
+            offset, more, ident = view.number(2, 2) & 0xFFF8, view.number(2, 2) & 1 == 1, view.number(4, 4)
+            if offset or more:
+                piece = piece if piece and not offset else Piece(ident, offset, more)
+            if offset or (more and fragments == "end"):
+                return Chain(following, view.skip(size), None, piece, ident)
         proto, view = following, view.skip(size)
     problem = "broken" if proto in EXTENSIONS else None
-    return Chain(proto, view, problem, first, False, ident)
+    return Chain(proto, view, problem, piece, ident)
 
 
 # ---------------------------------------------------------------- the inner frame
 
 
-def inner_frame(view: View, row: Row) -> None:
-    """Fill the inner columns as far as the bytes go and make sense."""
+def inner_frame(view: View, raw: int | None, row: Row) -> None:
+    """Fill the inner columns as far as the bytes go and make sense; `raw` is the ethertype of one without Ethernet."""
     try:
-        ethertype, packet = inner_ethernet(view, row)
+        if raw is None:
+            ethertype, packet = inner_ethernet(view, row)
+        else:
+            ethertype, packet, row["ethertype"] = raw, view, raw
+            row["flags"].add("INNER_RAW")
         if ethertype == IPV4:
             inner_ipv4(packet, row)
         elif ethertype == IPV6:
@@ -200,12 +216,12 @@ def inner_ipv6(view: View, row: Row) -> None:
         broken(row)
     chain = extensions(view.number(6, 1), ipv6_payload(view))
     row["proto"], row["ip_id"] = chain.proto, chain.ident
-    if chain.first or chain.later:
+    if chain.piece is not None:
         row["flags"].add("INNER_FRAGMENT")
     if chain.problem == "broken":
         broken(row)
     if chain.problem is None:
-        inner_l4(chain.view, chain.later, row)
+        inner_l4(chain.view, chain.piece is not None and chain.piece.offset != 0, row)
     row["flow"] = flow(row)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vxtap.enums import Flag, LinkType, Status, Tunnel
     from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
     from vxtap.layout import PACKET
+    from vxtap.options import Options
     from vxtap.report import Report
     from vxtap.rewrite import decap
     from vxtap.survey import info
@@ -29,6 +30,7 @@ __all__ = [
     "FormatError",
     "LinkType",
     "OptionError",
+    "Options",
     "Report",
     "Status",
     "TruncatedError",
@@ -54,6 +56,7 @@ _HOMES = {
     "errors": ("FormatError", "OptionError", "TruncatedError", "UnsupportedError", "VxtapError"),
     "survey": ("info",),
     "layout": ("PACKET",),
+    "options": ("Options",),
     "report": ("Report",),
     "enums": ("Flag", "LinkType", "Status", "Tunnel"),
 }

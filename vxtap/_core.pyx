@@ -10,55 +10,9 @@ from libc.string cimport memset
 
 from vxtap._csrc cimport *
 
-MAX_PORTS = VXT_MAX_PORTS
-MAX_DEPTH = VXT_MAX_DEPTH
-ROW_SIZE = sizeof(vxt_packet)
-#: The least memory for fragments, in bytes.
-FRAGMENT_MEMORY = VXT_FRAG_LEAST * sizeof(vxt_slot)
-
-
 cdef enum:
     FIRST_SIGHTS = 1024  # packets remembered before the table grows
     MOST_SLOTS = 1 << 24  # of memory for fragments, however much is allowed
-
-
-cdef list names_of(const vxt_name *row):
-    rows = []
-    while row.name != NULL:
-        rows.append((row.name.decode(), <int>row.value, row.family.decode(), row.slug.decode(), row.text.decode()))
-        row += 1
-    return rows
-
-
-def tables():
-    """The core's tables of names: {table: [(name, value, family, slug, meaning)]}."""
-    return {
-        "status": names_of(vxt_status_names),
-        "flag": names_of(vxt_flag_names),
-        "tunnel": names_of(vxt_tunnel_names),
-        "link_type": names_of(vxt_link_names),
-    }
-
-
-def tunnels():
-    """The tunnels that can be asked for: [(name as an option, value, carrier, UDP port by default)]."""
-    cdef const vxt_name *row = vxt_tunnel_names + 1  # behind NONE
-    rows = []
-    while row.name != NULL:
-        rows.append((row.slug.decode(), <int>row.value, row.family.decode(), <int>row.port))
-        row += 1
-    return rows
-
-
-def fields():
-    """The record's columns: [(name, numpy kind, offset, size, level, unit, meaning)]."""
-    cdef const vxt_field *row = vxt_fields
-    rows = []
-    while row.name != NULL:
-        rows.append((row.name.decode(), row.kind.decode(), <int>row.offset, <int>row.size, <int>row.level,
-                     row.unit.decode(), row.text.decode()))
-        row += 1
-    return rows
 
 
 cdef class Pass:
@@ -87,7 +41,7 @@ cdef class Pass:
         books.options.depth = wanted["depth"]
         books.options.once = wanted["once"]
         books.options.partial = wanted["partial"]
-        books.memory.sights.key = vxt_key_of(seed)
+        vxt_key_set(&books.memory.sights.key, seed)
         vxt_frags_begin(&books.memory.frags, seed, wanted["fragment_timeout"],
                         min(<size_t>wanted["fragment_memory"] // sizeof(vxt_slot), <size_t>MOST_SLOTS))
         if vnis:
@@ -178,11 +132,12 @@ cdef class Pass:
 
     @property
     def offset(self):
-        """Bytes consumed."""
+        """Bytes consumed, over all files."""
         return self.books.reader.offset
 
     @property
     def fault_offset(self):
+        """Where in the current file."""
         return vxt_reader_fault_offset(&self.books.reader)
 
     @property
@@ -217,7 +172,7 @@ cdef class Pass:
             it = &table.items[i]
             rows.append((it.number, it.linktype, it.snaplen, it.ts_resol, it.ts_offset,
                          PyBytes_FromStringAndSize(it.name, it.name_len),
-                         it.frames if self.books.reader.format == VXT_FORMAT_PCAPNG else self.frames))
+                         vxt_reader_interface_frames(&self.books.reader, i)))
         return rows, table.forgotten
 
     def tunnels(self):
@@ -239,15 +194,52 @@ cdef class Pass:
         cdef vxt_counters *table = &census.ports if ports else &census.interfaces
         return [(table.rows[i].key, table.rows[i].count) for i in range(table.count)], table.other
 
+    @property
+    def can_recall(self):
+        """Whether bytes that were passed can be brought back, when a call asks for them (`history`)."""
+        return self.books.memory.sights.can_recall
+
+    @can_recall.setter
+    def can_recall(self, bint value):
+        self.books.memory.sights.can_recall = value
+
+    @property
+    def history(self):
+        """(offset, length) of the bytes that are wanted back after MORE_HISTORY."""
+        cdef vxt_stretch stretch
+        if not self.books.memory.sights.unhashed:
+            raise ValueError("no bytes are wanted back")
+        stretch = vxt_sights_history(&self.books.memory.sights)
+        return stretch.offset, stretch.length
+
+    def recall(self, src):
+        """They are these, or fewer where there are no more."""
+        cdef Py_buffer a
+        self.enter()
+        try:
+            PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
+            try:
+                if self.books.memory.sights.unhashed:
+                    with nogil:
+                        vxt_sights_recall(&self.books.memory.sights, vxt_slice_of(<uint8_t *>a.buf, a.len))
+            finally:
+                PyBuffer_Release(&a)
+        finally:
+            self.busy = False
+
     def drain(self):
         """Nothing more comes: from now on a call over a buffer gives what was waiting, whatever the buffer holds."""
         self.books.ending = True
 
     def end(self, size_t left):
-        """The input ends with `left` bytes unconsumed: (status, bytes behind the last whole record)."""
+        """The file ends with `left` bytes unconsumed: (status, bytes behind the last whole record)."""
         cdef uint64_t tail = 0
         cdef vxt_status status = vxt_reader_end(&self.books.reader, left, &tail)
         return <int>status, tail
+
+    def next_file(self, size_t left):
+        """Another file of the capture follows, behind `left` bytes unconsumed of the one before: all counts go on."""
+        vxt_reader_next_file(&self.books.reader, left)
 
 
 @cython.final
@@ -312,6 +304,11 @@ cdef class Scanner(Pass):
         finally:
             self.busy = False
 
+    @property
+    def pieces_used(self):
+        """Bytes of `pieces` that are filled: (offset, length, bytes) of each, see vxt_scan.h."""
+        return self.state.pieces.used
+
     def begin_pieces(self):
         """Fill `pieces` from its start again."""
         self.state.pieces.used = 0
@@ -323,7 +320,7 @@ cdef class Rewriter(Pass):
 
     cdef vxt_rewrite state
 
-    def __cinit__(self, wanted, *, pcapng, keep_others, ethernet=False, census=True, seed=0):
+    def __cinit__(self, wanted, *, pcapng, keep_others, ethernet=False, nano=False, census=True, seed=0):
         memset(&self.state, 0, sizeof(vxt_rewrite))
         if pcapng and not census:
             raise ValueError("pcapng output needs a census")
@@ -331,6 +328,7 @@ cdef class Rewriter(Pass):
         self.state.format = VXT_FORMAT_PCAPNG if pcapng else VXT_FORMAT_PCAP
         self.state.keep_others = keep_others
         self.state.ethernet = ethernet
+        self.state.nano = nano
 
     def rewrite(self, src, size_t start, size_t end, dst):
         """Rewrite src[start:end] into dst, or, where that is None, to the start of src: (status, used, made)."""
@@ -376,64 +374,3 @@ cdef class Rewriter(Pass):
     @property
     def times_lost(self):
         return self.state.unwritable
-
-
-cdef int check_extent(size_t count, size_t stride, size_t size, size_t length) except -1:
-    """Whether `count` items of `size`, `stride` apart, lie within `length`; without sums or products that overflow."""
-    if count and (size > length or (count > 1 and stride and count - 1 > (length - size) // stride)):
-        raise ValueError("outside of the buffer")
-    return 0
-
-
-def format_addresses(src, size_t stride, size_t count, size_t size, dst, size_t width):
-    """Addresses of `size` bytes (16: IP, 6: MAC), `stride` bytes apart, as UCS-4 texts of `width` characters into dst."""
-    cdef Py_buffer a, b
-    PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
-    try:
-        PyObject_GetBuffer(dst, &b, PyBUF_WRITABLE)
-        try:
-            if size not in (VXT_IPLEN, VXT_MACLEN) or width < (VXT_IPV4_TEXT if size == VXT_IPLEN else VXT_MAC_TEXT):
-                raise ValueError("no such address")
-            check_extent(count, stride, size, a.len)
-            check_extent(count, width, width, b.len // 4)
-            with nogil:
-                vxt_format_array(<uint8_t *>a.buf, stride, count, size, <uint32_t *>b.buf, width)
-        finally:
-            PyBuffer_Release(&b)
-    finally:
-        PyBuffer_Release(&a)
-
-
-def parse_addresses(src, size_t width, size_t count, size_t size, dst):
-    """The way back, into dst: how many were read before the first that is no address."""
-    cdef Py_buffer a, b
-    cdef size_t done
-    PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
-    try:
-        PyObject_GetBuffer(dst, &b, PyBUF_WRITABLE)
-        try:
-            if size not in (VXT_IPLEN, VXT_MACLEN):
-                raise ValueError("no such address")
-            check_extent(count, width, width, a.len // 4)
-            check_extent(count, size, size, b.len)
-            with nogil:
-                done = vxt_parse_array(<uint32_t *>a.buf, width, count, size, <uint8_t *>b.buf)
-            return done
-        finally:
-            PyBuffer_Release(&b)
-    finally:
-        PyBuffer_Release(&a)
-
-
-def text_width(src, size_t stride, size_t count):
-    """Characters that the longest possible text of these IP addresses needs: fewer where all are IPv4."""
-    cdef Py_buffer a
-    cdef bint ipv4
-    PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
-    try:
-        check_extent(count, stride, VXT_IPLEN, a.len)
-        with nogil:
-            ipv4 = vxt_all_ipv4(<uint8_t *>a.buf, stride, count)
-        return VXT_IPV4_TEXT if ipv4 else VXT_IP_TEXT
-    finally:
-        PyBuffer_Release(&a)

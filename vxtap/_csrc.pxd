@@ -22,6 +22,7 @@ cdef extern from "vxtap.h" nogil:
         VXT_MORE_INTERFACES
         VXT_MORE_SIGHTS
         VXT_MORE_FRAGMENTS
+        VXT_MORE_HISTORY
 
     ctypedef enum vxt_format:
         VXT_FORMAT_UNKNOWN
@@ -148,9 +149,20 @@ cdef extern from "vxtap.h" nogil:
     ctypedef struct vxt_sight:
         pass
 
+    ctypedef struct vxt_slice:
+        pass
+
+    vxt_slice vxt_slice_of(const uint8_t *p, size_t n)
+
+    ctypedef struct vxt_stretch:
+        uint64_t offset
+        uint64_t length
+
     ctypedef struct vxt_sights:
         vxt_sight *items
         uint32_t capacity
+        uint32_t unhashed
+        bint can_recall
         vxt_key key
 
     ctypedef struct vxt_slot:
@@ -200,6 +212,7 @@ cdef extern from "vxtap.h" nogil:
         vxt_format format
         bint keep_others
         bint ethernet
+        bint nano
         uint64_t rounded
         uint64_t unwritable
 
@@ -208,8 +221,12 @@ cdef extern from "vxtap.h" nogil:
         size_t made
 
     vxt_status vxt_reader_end(const vxt_reader *reader, size_t left, uint64_t *tail)
+    void vxt_reader_next_file(vxt_reader *reader, size_t left)
     uint64_t vxt_reader_fault_offset(const vxt_reader *reader)
-    vxt_key vxt_key_of(uint64_t seed)
+    uint64_t vxt_reader_interface_frames(const vxt_reader *reader, uint32_t index)
+    void vxt_key_set(vxt_key *key, uint64_t seed)
+    vxt_stretch vxt_sights_history(const vxt_sights *sights)
+    void vxt_sights_recall(vxt_sights *sights, vxt_slice bytes)
     void vxt_sights_move(vxt_sights *sights, vxt_sight *items, uint32_t capacity)
     void vxt_frags_begin(vxt_frags *frags, uint64_t seed, uint64_t timeout, uint32_t most)
     void vxt_frags_grown(vxt_frags *frags, uint32_t capacity)

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from vxtap.enums import Flag, Status
 from vxtap.errors import OptionError, UnsupportedError
 from vxtap.layout import Projection
 from vxtap.memory import Rows
 from vxtap.options import DEFAULT_PORTS, Options
-from vxtap.passes import RowPass
+from vxtap.passes import RowPass, files_of
+from vxtap.pieces import Pieces, Rejoiner
 from vxtap.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
+    from typing import Unpack
 
-    from vxtap.options import Numbers
-    from vxtap.source import Source, Window
+    from vxtap.options import Numbers, OuterOptions
+    from vxtap.source import Source, Sources, Window
 
     Packets = np.ndarray[tuple[int], np.dtype[np.void]]
 
 #: Rows of a batch where nobody says how many: 11 MiB of whole records.
 BATCH = 1 << 16
+# Bytes of the shortest record or packet block there is; rows that may come late, of fragments given up, at a time.
+_LEAST_RECORD, _LATE_ROWS = 16, 1 << 10
 # Rows that are asked for before anything is known of a file's packets.
 _FIRST_ROWS = 1 << 12
 # What the first packets of a file promise is not believed further than this many times their number.
@@ -42,10 +48,14 @@ class Capture:
         Of the rows: `vxtap.PACKET`, or the columns asked for.
     """
 
-    def __init__(self, source: Source, options: Options) -> None:
+    def __init__(self, source: Sources, options: Options) -> None:
         projection = Projection(options.column_names)
         self.dtype = projection.dtype
-        self._pass = RowPass(source, options, projection.copies, self.dtype.itemsize, level=projection.level)
+        self._options = options
+        self._pieces = Pieces()
+        self._rejoiner: Rejoiner | None = None
+        files = files_of(source, options, rereadable=True)
+        self._pass = RowPass(files, options, projection.copies, self.dtype.itemsize, level=projection.level)
 
     def batches(self, size: int = BATCH) -> Iterator[Packets]:
         """Give the rows in order, some at a time, in bounded memory.
@@ -68,17 +78,26 @@ class Capture:
         """
         size = _check_size(size)
         self._pass.begin()
-        origin = self._pass.window.origin
-        one_window = origin.memory is None and not origin.can_seek
-        while rows := self._batch(size, one_window):
+        while rows := self._batch(size, None):
             yield rows[0]
         self._finish()
 
-    def _batch(self, size: int, one_window: bool) -> list[Packets]:
+    def _batch(self, size: int, one_window: bool | None) -> list[Packets]:
         """The next batch in a list, or an empty list at the end."""
-        rows = np.zeros(size, self.dtype)  # pages that no row lands on cost nothing, and padding is always zero
-        count, _ = self._pass.fill(memoryview(rows.view(np.uint8)), 0, one_window=one_window)
+        # Pages that no row lands on cost nothing, and padding is always zero.
+        rows = np.zeros(min(size, self._most_rows()), self.dtype)
+        memory = memoryview(rows.view(np.uint8))
+        count, _ = self._pass.fill(memory, 0, one_window=one_window, pieces=self._pieces.room())
+        self._pieces.filled(self._pass.books.pieces_used)
         return [rows[:count]] if count else []
+
+    def _most_rows(self) -> int:
+        """No more rows than this are still to come: small captures are read in little memory."""
+        size = self._pass.files.size
+        if size is None or self._pass.files.waits:
+            return sys.maxsize
+        left = max(0, size - self._pass.books.offset)
+        return left // _LEAST_RECORD + _LATE_ROWS
 
     def _finish(self) -> None:
         if self._pass.error is not None:
@@ -90,7 +109,7 @@ class Capture:
         Yields
         ------
         row : numpy.void
-            A row of `dtype`, which must have `offset` and `caplen`.
+            A row of `dtype`, which must have `offset`, `caplen` and `flags`.
         frame : memoryview
             Its inner frame, `caplen` bytes, without a copy: valid until the next row is asked for. ``bytes(frame)``
             keeps it.
@@ -98,7 +117,7 @@ class Capture:
         Raises
         ------
         OptionError
-            Where the columns asked for lack `offset` or `caplen`.
+            Where the columns asked for lack `offset`, `caplen` or `flags`.
         FormatError, OSError
             As `batches`.
         """
@@ -110,7 +129,9 @@ class Capture:
         self._finish()
 
     def _here(self, window: Window, offset: int, count: int) -> memoryview:
-        view = window.view(offset, count)
+        view = self._pieces.find(offset)
+        if view is None:
+            view = window.view(offset, count)
         if view is None:
             raise RuntimeError("frames() and batches() of one capture were mixed: the frame has been passed")
         return view.toreadonly()
@@ -120,7 +141,7 @@ class Capture:
         return self.batches()
 
     def _need_place(self, dtype: np.dtype[Any]) -> None:
-        missing = {"offset", "caplen"} - set(dtype.names or ())
+        missing = {"offset", "caplen", "flags"} - set(dtype.names or ())
         if missing:
             raise OptionError(f"columns: {', '.join(sorted(missing))} say where a frame is, and must be among them")
 
@@ -130,8 +151,8 @@ class Capture:
         Parameters
         ----------
         row : numpy.void
-            One row of this capture, with `offset` and `caplen`. Of a skipped frame (``frames="all"``) the whole frame
-            is returned.
+            One row of this capture, with `offset`, `caplen` and `flags`. Of a skipped frame (``frames="all"``) the
+            whole frame is returned.
 
         Returns
         -------
@@ -139,14 +160,15 @@ class Capture:
             `caplen` bytes, read-only. Over a buffer it is a view of that and keeps it alive. Over an uncompressed
             file it is memory of its own, read again where needed; nothing is mapped, so a file that is truncated
             meanwhile raises and does not kill the process. Over a pipe or a compressed file it is a view of memory
-            that the next batch overwrites.
+            that the next batch overwrites. A frame that was put together from fragments is memory of its own too (of
+            a pipe such a view); one of an earlier batch is found by reading the source again from its start.
 
         Raises
         ------
         UnsupportedError
             For a row of an earlier batch of a pipe or a compressed file: those bytes are gone.
         OptionError
-            For anything but one row with `offset` and `caplen`.
+            For anything but one row with `offset`, `caplen` and `flags`.
         """
         if not isinstance(row, np.void):
             raise OptionError(f"expected one row, such as batch[0], got {type(row).__name__}")
@@ -155,18 +177,28 @@ class Capture:
         window, origin = self._pass.window, self._pass.window.origin
         if origin.closed:
             raise ValueError(f"{origin.name}: is closed")
-        here = window.view(offset, count)
+        again = origin.can_seek
+        piece = self._pieces.find(offset)
+        if piece is not None:
+            return memoryview(bytes(piece)) if again else piece
+        joined = bool(row["flags"] & Flag.REASSEMBLED) and self._is_decapsulated(row)
+        here = None if joined else window.view(offset, count)
         if here is not None:
-            return memoryview(bytes(here)) if origin.can_seek else here.toreadonly()
-        if not origin.can_seek:
-            raise UnsupportedError(
-                f"{origin.name}: byte {offset:,} has been passed and cannot be read again:"
-                " ask for inner frames before the next batch"
-            )
-        data = origin.read_at(offset, count)
+            return memoryview(bytes(here)) if again and origin.memory is None else here.toreadonly()
+        return self._rejoin(offset, count) if joined else self._pass.files.read_at(offset, count).toreadonly()
+
+    def _is_decapsulated(self, row: np.void) -> bool:
+        """Of skipped frames, which have rows only when they were asked for, the whole frame lies in one piece."""
+        return "status" not in (row.dtype.names or ()) or row["status"] == Status.OK
+
+    def _rejoin(self, offset: int, count: int) -> memoryview:
+        files = self._pass.files
+        files.check_again(offset)
+        self._rejoiner = self._rejoiner or Rejoiner(files, self._options)
+        data = self._rejoiner.find(offset)
         if data is None or len(data) < count:
-            raise UnsupportedError(f"{origin.name}: byte {offset:,}: the file has become shorter since it was read")
-        return memoryview(data)
+            raise UnsupportedError(f"{files.name}: byte {offset:,}: the file has become shorter since it was read")
+        return data
 
     @property
     def report(self) -> Report:
@@ -193,21 +225,25 @@ def _check_size(size: int) -> int:
 
 
 def open(
-    source: Source,
+    source: Sources,
     *,
     ports: Numbers = DEFAULT_PORTS,
     vni: Numbers | None = None,
     columns: Iterable[str] | None = None,
     frames: Literal["decapsulated", "all"] = "decapsulated",
     strict: bool = False,
+    follow: bool = False,
+    **outer: Unpack[OuterOptions],
 ) -> Capture:
     """Open a capture to read it in batches or frame by frame.
 
     Parameters
     ----------
-    source : str, os.PathLike, buffer or binary file object
+    source : str, os.PathLike, buffer or binary file object, or a list of those
         A pcap or pcapng file, gzip-compressed or not; '-' is standard input; a buffer (bytes, bytearray, memoryview,
-        mmap, array) is read in place and kept alive as long as the capture and the frames taken from it.
+        mmap, array) is read in place and kept alive as long as the capture and the frames taken from it. A list, or a
+        text with a wildcard (``"x.pcap*"``, where no file has that very name), is a rotated set: read in the order of
+        the first times as one capture, in which `frame` and `offset` count on through the files.
     ports : int or iterable of int
         UDP destination ports that are taken for VXLAN.
     vni : int or iterable of int, optional
@@ -217,7 +253,15 @@ def open(
     frames : {"decapsulated", "all"}
         With "all", skipped frames are rows too.
     strict : bool
-        Raise `TruncatedError` at the end of a capture that was cut within a record.
+        Raise `TruncatedError` at the end of a capture that was cut within a record (of a set: after all its files, for
+        the first one that was cut).
+    follow : bool
+        At the end of a file wait for more of it, as ``tail -F`` does, until it is rotated away and the next one has
+        begun: the file that has its path now, or a further one that a wildcard matches. Batches come as soon as there
+        are whole frames. `KeyboardInterrupt` passes through. Not for buffers and compressed files; a pipe is just
+        read.
+    tunnels, depth, once, partial, fragment_timeout, fragment_memory
+        Other tunnels than VXLAN, tunnels in tunnels, second sights and fragments: see `vxtap.Options`.
 
     Returns
     -------
@@ -236,18 +280,20 @@ def open(
     ...     for row, frame in capture.frames():
     ...         print(row["vni"], len(frame))
     """
-    options = Options(ports=ports, vni=vni, columns=columns, frames=frames, strict=strict)
+    own: dict[str, Any] = {"columns": columns, "frames": frames, "strict": strict, "follow": follow}
+    options = Options(ports=ports, vni=vni, **own, **outer)
     return Capture(source, options)
 
 
 def read(
-    source: Source | list[Source] | tuple[Source, ...],
+    source: Source | list[Sources] | tuple[Sources, ...],
     *,
     ports: Numbers = DEFAULT_PORTS,
     vni: Numbers | None = None,
     columns: Iterable[str] | None = None,
     frames: Literal["decapsulated", "all"] = "decapsulated",
     strict: bool = False,
+    **outer: Unpack[OuterOptions],
 ) -> Packets:
     """Read every decapsulated frame of a capture, or of several, into one array.
 
@@ -256,8 +302,9 @@ def read(
     Parameters
     ----------
     source : as for `open`, or a list of those
-        Several sources are read one after the other; the column `source` tells them apart, from 0.
-    ports, vni, columns, frames, strict
+        Several sources are read one after the other; the column `source` tells them apart, from 0. A list within the
+        list is one source, a rotated set; so is a text with a wildcard.
+    ports, vni, columns, frames, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `open`.
 
     Returns
@@ -277,7 +324,7 @@ def read(
     --------
     >>> packets = vxtap.read("nva.pcap", columns=["ts", "vni", "src", "dst"])
     """
-    options = Options(ports=ports, vni=vni, columns=columns, frames=frames, strict=strict)
+    options = Options(ports=ports, vni=vni, columns=columns, frames=frames, strict=strict, **outer)
     sources = list(source) if isinstance(source, list | tuple) else [source]
     projection = Projection(options.column_names)
     rows = Rows(projection.dtype, _FIRST_ROWS)
@@ -286,8 +333,9 @@ def read(
     return rows.array()
 
 
-def _read_one(source: Source, options: Options, projection: Projection, rows: Rows, number: int) -> None:
-    run = RowPass(source, options, projection.copies, projection.dtype.itemsize, level=projection.level, number=number)
+def _read_one(source: Sources, options: Options, projection: Projection, rows: Rows, number: int) -> None:
+    files = files_of(source, options)
+    run = RowPass(files, options, projection.copies, projection.dtype.itemsize, level=projection.level, number=number)
     begin = rows.count
     try:
         full = True
@@ -303,7 +351,7 @@ def _read_one(source: Source, options: Options, projection: Projection, rows: Ro
 
 def _estimate(run: RowPass, rows: int) -> int:
     """How many rows are still to come: by the bytes that are left, where that is known, or as many as there were."""
-    size, done = run.window.origin.size, run.books.offset
+    size, done = run.files.size, run.books.offset
     if size is None or not done:
         return max(rows, _FIRST_ROWS)
     left = max(0, size - done)

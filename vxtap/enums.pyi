@@ -16,22 +16,31 @@ class Status(IntEnum):
     LINK_TYPE = 6
     NO_INTERFACE = 7
     MALFORMED = 8
-    FRAGMENT_LOST = 9
-    FILTERED = 10
-    KEPT = 11
-    MORE_INPUT = 12
-    MORE_OUTPUT = 13
-    MORE_INTERFACES = 14
-    EMPTY = 15
-    CUT_HEADER = 16
-    NOT_CAPTURE = 17
-    BAD_VERSION = 18
-    BAD_RECORD = 19
-    BAD_BLOCK = 20
-    SHORT_BLOCK = 21
-    LONG_BLOCK = 22
-    BAD_MAGIC = 23
-    BAD_GZIP = 24
+    SECOND_SIGHT = 9
+    FRAGMENT_JOINED = 10
+    FRAGMENT_LOST = 11
+    FRAGMENT_OVERLAP = 12
+    INNER_TYPE = 13
+    FILTERED = 14
+    NO_ETHERNET = 15
+    KEPT = 16
+    MORE_INPUT = 17
+    MORE_OUTPUT = 18
+    MORE_INTERFACES = 19
+    MORE_SIGHTS = 20
+    MORE_HISTORY = 21
+    MORE_FRAGMENTS = 22
+    GIVE_UP = 23
+    EMPTY = 24
+    CUT_HEADER = 25
+    NOT_CAPTURE = 26
+    BAD_VERSION = 27
+    BAD_RECORD = 28
+    BAD_BLOCK = 29
+    SHORT_BLOCK = 30
+    LONG_BLOCK = 31
+    BAD_MAGIC = 32
+    BAD_GZIP = 33
 
 class Flag(IntFlag):
     TRUNCATED = 1
@@ -43,10 +52,20 @@ class Flag(IntFlag):
     RESERVED_BITS = 64
     OUTGOING = 128
     NO_TIME = 256
+    REASSEMBLED = 512
+    NESTED = 1024
+    INNER_RAW = 2048
 
 class Tunnel(IntEnum):
     NONE = 0
     VXLAN = 1
+    VXLAN_GPE = 2
+    GENEVE = 3
+    GRE = 4
+    NVGRE = 5
+    ERSPAN_I = 6
+    ERSPAN_II = 7
+    ERSPAN_III = 8
 
 class LinkType(IntEnum):
     ETHERNET = 1

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, SupportsIndex, TypedDict
 
-from vxtap import _core
+from vxtap import _facts
 from vxtap.errors import OptionError
 from vxtap.tables import COLUMNS
 from vxtap.tunnels import VXLAN, find_tunnels
@@ -107,8 +107,8 @@ class Options:
     vni : int or iterable of int, optional
         Only these network identifiers; frames of others are counted as ``filtered``.
     tunnels : str or iterable of str
-        What is looked for: 'vxlan' (the default), 'vxlan-gpe', 'geneve', 'gre', 'nvgre', 'erspan'. One over UDP can name
-        a port: 'geneve:47101'.
+        What is looked for: 'vxlan' (the default), 'vxlan-gpe', 'geneve', 'gre', 'nvgre', 'erspan'. One over UDP can
+        name a port: 'geneve:47101'.
     depth : int
         How many tunnels within each other are followed, at most 8. The default, 1, takes the outermost.
     once : bool
@@ -135,6 +135,8 @@ class Options:
         which has link types for both; a classic pcap leaves them out (``no_ethernet``).
     format : {"pcap", "pcapng"}, optional
         Of the output.
+    follow : bool
+        At the end of a file, wait for more of it, or for the file that takes its place.
 
     Raises
     ------
@@ -156,6 +158,7 @@ class Options:
     keep_others: bool = False
     ethernet: bool = False
     format: Literal["pcap", "pcapng"] | None = None
+    follow: bool = False
 
     def __post_init__(self) -> None:
         ports = _numbers(self.ports, "ports", 1, 0xFFFF)
@@ -179,12 +182,12 @@ class Options:
         find_tunnels(self.tunnels, ports)
         if isinstance(self.tunnels, str):
             object.__setattr__(self, "tunnels", (self.tunnels,))
-        if isinstance(self.depth, bool) or not isinstance(self.depth, int) or not 1 <= self.depth <= _core.MAX_DEPTH:
-            raise OptionError(f"depth: expected a number within 1 to {_core.MAX_DEPTH}, got {self.depth!r}")
+        if isinstance(self.depth, bool) or not isinstance(self.depth, int) or not 1 <= self.depth <= _facts.MAX_DEPTH:
+            raise OptionError(f"depth: expected a number within 1 to {_facts.MAX_DEPTH}, got {self.depth!r}")
         _nanoseconds(self.fragment_timeout, "fragment_timeout")
         memory = parse_size(self.fragment_memory, "fragment_memory")
-        if memory < _core.FRAGMENT_MEMORY:
-            raise OptionError(f"fragment_memory: {memory:,} bytes are less than {_core.FRAGMENT_MEMORY:,}")
+        if memory < _facts.FRAGMENT_MEMORY:
+            raise OptionError(f"fragment_memory: {memory:,} bytes are less than {_facts.FRAGMENT_MEMORY:,}")
         object.__setattr__(self, "fragment_memory", memory)
 
     @property

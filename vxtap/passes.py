@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vxtap import _core
+from vxtap.ends import Ends
 from vxtap.enums import Status
-from vxtap.errors import TruncatedError, VxtapError, fault
+from vxtap.errors import VxtapError, fault
 from vxtap.report import Report, take_stock
+from vxtap.rotation import Rotation
 from vxtap.source import Window
 
 if TYPE_CHECKING:
@@ -18,12 +20,13 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from vxtap.follow import Stop
     from vxtap.options import Options
-    from vxtap.source import Source
+    from vxtap.source import Sources
 
 #: What the core wants next, as the plain integers that it gives.
 MORE_INPUT, MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
-_OK, _NOT_CAPTURE = Status.OK.value, Status.NOT_CAPTURE.value
+_MORE_HISTORY, _NOT_CAPTURE = Status.MORE_HISTORY.value, Status.NOT_CAPTURE.value
 #: Seed of the core's hash tables: nobody outside can aim at a slot.
 SEED = int.from_bytes(os.urandom(8), "little")
 
@@ -32,6 +35,15 @@ def describe_bytes(data: bytes) -> str:
     """Show the first bytes of something for people: as hex, and as text where they are."""
     text = data.decode("ascii", "replace") if data.isascii() else ""
     return f"it starts with {data.hex(' ')}" + (f" ({text!r})" if text.isprintable() and text else "")
+
+
+def files_of(source: Sources, options: Options, *, stop: Stop | None = None, rereadable: bool = False) -> Rotation:
+    """Open a source for a pass: a single one, or a rotated set, to its end or followed."""
+    if not options.follow:
+        return Rotation(source, rereadable=rereadable)
+    from vxtap.follow import Followed  # only here: most runs do not wait
+
+    return Followed(source, stop, rereadable=rereadable)
 
 
 class Pass:
@@ -43,21 +55,25 @@ class Pass:
         Where the bytes are.
     books : vxtap._core.Pass
         The core's state and counts.
+    files : Rotation
+        What is read, one or several, in order.
     error : VxtapError or OSError or None
         Why reading stopped before the end; raised by whoever reads once all before it was delivered.
     ended : bool
         Nothing more comes.
     """
 
-    def __init__(self, source: Source, books: _core.Pass, *, strict: bool) -> None:
+    def __init__(self, files: Rotation, books: _core.Pass, *, strict: bool) -> None:
         self.books = books
+        self.files = files
         self.error: VxtapError | OSError | None = None
         self.ended = False
-        self.tail = 0
+        self.ends = Ends()
         self._draining = False
         self._strict = strict
         self._lock = threading.Lock()
-        self.window = Window(source)
+        self.window = Window(files.origin)
+        books.can_recall = files.origin.can_seek
 
     def begin(self) -> None:
         """Bring in the first bytes, which tell a compressed source."""
@@ -66,7 +82,7 @@ class Pass:
                 self.more()
 
     def more(self) -> bool:
-        """Bring in more bytes, or, once at their end or at an error, have the core give what still waits in it.
+        """Bring in more bytes, of the next file where one ends; in the end have the core give what still waits in it.
 
         Returns False where there is nothing more of either kind.
         """
@@ -74,14 +90,54 @@ class Pass:
             self.ended = True
             return False
         try:
-            if self.window.more():
-                return True
+            while not self._draining:
+                if self.files.ready():
+                    if self.window.more():
+                        self.books.can_recall = self.files.origin.can_seek
+                        return True
+                    if self.files.wait():
+                        continue
+                if self._turn() and self.window.left:  # a buffer is there at once
+                    return True
         except (OSError, VxtapError) as error:
-            self._drain(error)
-            return True
-        self._end()
-        self._drain(self.error)
+            self._fail(error)
         return True
+
+    def _turn(self) -> bool:
+        """The file is at its end: go on with the next one, or end the input."""
+        left = self.window.left
+        status = self.ends.take(self.books, self.files, left)
+        if self.files.next(self.books.offset + left):
+            self.books.next_file(left)
+            self.window.turn(self.files.origin, self.books.offset)
+            self.books.can_recall = self.files.origin.can_seek
+            return True
+        if not self.ends.formats and not self.files.stopped:
+            found = f"it has {left:,} bytes" if left else ""
+            if self.files.origin.is_cut:
+                found = "its compressed data ends early"
+            self._fail(fault(self.files.origin.name, status, 0, 0, found))
+        else:
+            self._drain(self.ends.cut if self._strict else None)
+        return False
+
+    def moved(self, status: int, used: int) -> None:
+        """The core has consumed bytes, and says what it wants; a fault ends the input."""
+        self.window.start += used
+        if status in (MORE_INPUT, MORE_OUTPUT):
+            return
+        if status == _MORE_HISTORY:
+            self.books.recall(self.files.again(*self.books.history))
+            return
+        found = describe_bytes(self.window.first_bytes()) if status == _NOT_CAPTURE else ""
+        self._fail(fault(self.files.origin.name, status, self.books.fault_offset, self.books.frames, found))
+
+    def _fail(self, error: VxtapError | OSError) -> None:
+        """End the input at a fault; where the file was written to meanwhile, that explains it."""
+        note = self.ends.note(self.files, at_end=False)
+        if note and isinstance(error, VxtapError):
+            error.args = (f"{error}; {note}", *error.args[1:])
+        self._drain(error)
 
     def _drain(self, error: VxtapError | OSError | None) -> None:
         """Nothing more comes in; fragments may be waiting for others."""
@@ -89,37 +145,20 @@ class Pass:
         self._draining = True
         self.books.drain()
 
-    def _end(self) -> None:
-        status, self.tail = self.books.end(self.window.left)
-        if status != _OK:
-            found = f"it has {self.window.left:,} bytes" if self.window.left else ""
-            if self.window.origin.is_cut:
-                found = "its compressed data ends early"
-            self.error = fault(self.window.origin.name, status, 0, 0, found)
-        elif self._strict and (self.tail or self.window.origin.is_cut):
-            offset = self.books.offset + self.window.left - self.tail
-            what = f"a record, of which {self.tail:,} bytes are there" if self.tail else "its compressed data"
-            where = f"{self.window.origin.name}: byte {offset:,}, after frame {self.books.frames:,}"
-            self.error = TruncatedError(f"{where}: the file ends within {what}", Status.CUT_HEADER.value, offset)
-
-    def moved(self, status: int, used: int) -> None:
-        """The core has consumed bytes, and says what it wants; a fault ends the input."""
-        self.window.start += used
-        if status in (MORE_INPUT, MORE_OUTPUT):
-            return
-        found = describe_bytes(self.window.first_bytes()) if status == _NOT_CAPTURE else ""
-        self._drain(fault(self.window.origin.name, status, self.books.fault_offset, self.books.frames, found))
-
     def report(self) -> Report:
         """The books so far."""
         done = self.books.offset + (self.window.left if self.ended else 0)
-        return take_stock(self.books, done, self.tail, truncated=self.ended and self.window.origin.is_cut)
+        report = take_stock(self.books, done, self.ends.tail, truncated=self.ends.truncated)
+        report.files = self.files.count
+        report.empty_files = list(self.ends.empty) if self.files.several else []
+        report.changed = self.ends.changed
+        return report
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Move the pass on in one thread at a time: windows and books belong together."""
         if not self._lock.acquire(blocking=False):
-            raise RuntimeError(f"{self.window.origin.name}: a capture is read by one thread at a time")
+            raise RuntimeError(f"{self.files.origin.name}: a capture is read by one thread at a time")
         try:
             yield
         finally:
@@ -127,7 +166,7 @@ class Pass:
 
     def close(self) -> None:
         """Let go of the source."""
-        self.window.origin.close()
+        self.files.close()
 
 
 class RowPass(Pass):
@@ -137,7 +176,7 @@ class RowPass(Pass):
 
     def __init__(
         self,
-        source: Source,
+        files: Rotation,
         options: Options,
         copies: list[tuple[int, int, int]],
         row_size: int,
@@ -156,10 +195,10 @@ class RowPass(Pass):
             census=census,
             seed=SEED,
         )
-        super().__init__(source, scanner, strict=options.strict)
+        super().__init__(files, scanner, strict=options.strict)
 
     def fill(
-        self, rows: Buffer, row: int, *, one_window: bool = False, pieces: Buffer | None = None
+        self, rows: Buffer, row: int, *, one_window: bool | None = False, pieces: Buffer | None = None
     ) -> tuple[int, bool]:
         """Fill a buffer of rows from row `row` on.
 
@@ -169,11 +208,12 @@ class RowPass(Pass):
             Writable memory, aligned to 8 bytes.
         row : int
             The first row to write.
-        one_window : bool
+        one_window : bool or None
             Stop, once there is a row, where more bytes would have to be read: the window still holds the rows' frames.
+            None: where those could not be read again, or where more bytes may not be there yet.
         pieces : Buffer, optional
-            Writable memory for the inner frames that are in no window in one piece, in the order of their rows; where it
-            is full, so is the buffer of rows.
+            Writable memory for the inner frames that are in no window in one piece (see `vxtap.pieces`); where it is
+            full, so is the buffer of rows.
 
         Returns
         -------
@@ -185,8 +225,9 @@ class RowPass(Pass):
         with self.alone():
             return self._fill(rows, row, one_window, pieces)
 
-    def _fill(self, rows: Buffer, row: int, one_window: bool, pieces: Buffer | None) -> tuple[int, bool]:
+    def _fill(self, rows: Buffer, row: int, one_window: bool | None, pieces: Buffer | None) -> tuple[int, bool]:
         begin = row
+        at_once = self.files.waits if one_window is None else one_window
         self.books.begin_pieces()
         while not self.ended:
             window = self.window
@@ -195,6 +236,9 @@ class RowPass(Pass):
             row += made
             if status == MORE_OUTPUT:
                 return row, True
-            if status == MORE_INPUT and ((one_window and row > begin) or not self.more()):
+            if status != MORE_INPUT:
+                continue
+            stop = at_once or (one_window is None and not self.files.origin.can_seek)
+            if (stop and row > begin) or not self.more():
                 break
         return row, False

@@ -47,9 +47,15 @@ class Report:
     no_time : int
         Frames without a time.
     truncated_tail : int
-        Bytes behind the last whole record: the capture was cut there, or is still being written.
+        Bytes behind the last whole record (of each file): the capture was cut there, or is still being written.
     truncated : bool
         The capture ends early: within a record, or within its compressed data.
+    files : int
+        How many there were: more than one for a rotated set.
+    empty_files : list of str
+        Files of a rotated set that held nothing.
+    changed : str
+        What has changed about the files while they were read, in words; empty where nothing has.
     times_rounded, times_lost : int
         Written times that lost digits (a finer interface appeared after a classic pcap was begun), or that the output
         has no way to hold (no time, or one outside of its years), written as 0.
@@ -66,6 +72,9 @@ class Report:
     no_time: int = 0
     truncated_tail: int = 0
     truncated: bool = False
+    files: int = 1
+    empty_files: list[str] = field(default_factory=list)
+    changed: str = ""
     times_rounded: int = 0
     times_lost: int = 0
 
@@ -93,6 +102,9 @@ class Report:
             "no_time": self.no_time,
             "truncated_tail": self.truncated_tail,
             "truncated": self.truncated,
+            "files": self.files,
+            "empty_files": self.empty_files,
+            "changed": self.changed,
             "times_rounded": self.times_rounded,
             "times_lost": self.times_lost,
         }
@@ -103,7 +115,11 @@ class Report:
         tail = f"; the last {self.truncated_tail:,} bytes are a cut record" if self.truncated_tail else ""
         if self.truncated and not tail:
             tail = "; the compressed data ends early"
-        return f"{self.frames:,} frames: {self.decapsulated:,} decapsulated{skipped}{tail}"
+        elif tail and self.files > 1:
+            tail = f"; {self.truncated_tail:,} bytes of cut records"
+        files = f" in {self.files:,} files" if self.files > 1 else ""
+        changed = "; the input changed while it was read" if self.changed else ""
+        return f"{self.frames:,} frames{files}: {self.decapsulated:,} decapsulated{skipped}{tail}{changed}"
 
 
 def _datetime64(ns: int | None) -> np.datetime64 | None:

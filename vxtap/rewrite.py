@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal, NamedTuple
+import signal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vxtap import _core
+from vxtap.compressed import BLOCK
 from vxtap.enums import Status
 from vxtap.errors import OptionError, VxtapError
 from vxtap.options import DEFAULT_PORTS, Options
-from vxtap.passes import MORE_INPUT, MORE_OUTPUT, SEED, Pass
+from vxtap.passes import MORE_INPUT, MORE_OUTPUT, SEED, Pass, files_of
 from vxtap.sink import Sink, is_same_file
-from vxtap.source import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Unpack
 
-    from vxtap.options import Numbers
+    from vxtap.follow import Stop
+    from vxtap.options import Numbers, OuterOptions
     from vxtap.report import Report
+    from vxtap.rotation import Rotation
     from vxtap.sink import Target
-    from vxtap.source import Source
+    from vxtap.source import Sources
 
     #: Told after every block: bytes read, bytes in all (None where nobody knows).
     Progress = Callable[[int, int | None], None]
@@ -66,22 +70,23 @@ class Decap(Pass):
 
     books: _core.Rewriter
 
-    def __init__(self, source: Source, options: Options, *, pcapng: bool) -> None:
+    def __init__(self, files: Rotation, options: Options, *, pcapng: bool) -> None:
         rewriter = _core.Rewriter(
             options.wanted,
             pcapng=pcapng,
             keep_others=options.keep_others,
             ethernet=options.ethernet,
+            nano=files.fine,
             census=True,
             seed=SEED,
         )
-        super().__init__(source, rewriter, strict=options.strict)
+        super().__init__(files, rewriter, strict=options.strict)
         self._spare = bytearray(BLOCK)
 
     def run(self, sink: Sink, progress: Progress | None = None) -> None:
         """Write everything up to the end of the source, or up to a fault, which is left in `error`."""
         self.begin()
-        total = self.window.origin.size
+        total = self.files.size
         while not self.ended:
             status = self._block(sink)
             if progress is not None:
@@ -117,36 +122,41 @@ class Decap(Pass):
 
 
 def decap(
-    source: Source,
+    source: Sources,
     dest: Target,
     *,
     ports: Numbers = DEFAULT_PORTS,
     vni: Numbers | None = None,
     keep_others: bool = False,
     format: Literal["pcap", "pcapng"] | None = None,
+    ethernet: bool = False,
     strict: bool = False,
+    follow: bool = False,
     progress: Progress | None = None,
+    **outer: Unpack[OuterOptions],
 ) -> Report:
     """Write the inner frames of a capture as a capture of their own.
 
     Parameters
     ----------
-    source : str, os.PathLike, buffer or binary file object
-        As for `vxtap.open`; '-' is standard input.
+    source : str, os.PathLike, buffer or binary file object, or a list of those
+        As for `vxtap.open`; '-' is standard input; a list, or a text with a wildcard, is a rotated set.
     dest : str, os.PathLike or binary file object
         Where to; '-' is standard output. A path is written beside its target and renamed when complete.
-    ports : int or iterable of int
-        UDP destination ports that are taken for VXLAN.
-    vni : int or iterable of int, optional
-        Only these; frames of others are counted as ``filtered``.
+    ports, vni, tunnels, depth, once, partial, fragment_timeout, fragment_memory
+        As for `vxtap.open`.
     keep_others : bool
         Write frames that are not decapsulated as they are, on an interface of their own (pcapng only).
     format : {"pcap", "pcapng"}, optional
-        Of the output; by the suffix of `dest` otherwise, pcap where that says nothing. A classic pcap has
-        microseconds, or nanoseconds where the source has. In pcapng every tunnel (VNI and endpoints) has an
-        interface, named so.
+        Of the output; by the suffix of `dest` otherwise, else pcap, which has microseconds, or nanoseconds where the
+        source (or a file of the set) has. In pcapng every tunnel (VNI and endpoints) has an interface, named so.
+    ethernet : bool
+        Write inner frames that start with IP behind an Ethernet header that is made up (see `vxtap.Options`).
     strict : bool
         Raise `TruncatedError` for a capture that ends within a record (after all whole records were written).
+    follow : bool
+        Wait for more at the end of a file, as `vxtap.open` does. Ctrl-C is the normal end then; a second one raises
+        `KeyboardInterrupt`, and leaves no output.
     progress : callable, optional
         Called after every block with the bytes read and the bytes in all (None where nobody knows).
 
@@ -157,31 +167,47 @@ def decap(
 
     Raises
     ------
-    OptionError
-        For options that make no sense, or an output that is the input.
+    OptionError, OSError
+        For options that make no sense, an output that is the input, what cannot be read or written; no output is left.
     FormatError
         For a file that is not a capture, where no output is left, or one that is damaged from some byte on: then the
         output holds all frames before it.
-    OSError
-        For what cannot be read or written; no output is left.
 
     Examples
     --------
     >>> report = vxtap.decap("nva.pcap", "inner.pcap")
     >>> print(report)
     """
-    options = Options(ports=ports, vni=vni, keep_others=keep_others, format=format, strict=strict)
+    own: dict[str, Any] = {"keep_others": keep_others, "format": format, "ethernet": ethernet, "follow": follow}
+    options = Options(ports=ports, vni=vni, strict=strict, **own, **outer)
     return run_decap(source, dest, options, progress).report
 
 
-def run_decap(source: Source, dest: Target, options: Options, progress: Progress | None = None) -> Finished:
-    """Do what `decap` says, and give back all the books, for those who want to know more than the report."""
+def run_decap(
+    source: Sources,
+    dest: Target,
+    options: Options,
+    progress: Progress | None = None,
+    signals: tuple[int, ...] = (signal.SIGINT,),
+) -> Finished:
+    """Do what `decap` says, and give back all the books; `signals` are the normal end of a job that follows."""
+    if not options.follow:
+        return _run(source, dest, options, progress, None)
+    from vxtap.follow import Stop  # only here: most runs do not wait
+
+    with Stop(*signals) as stop:
+        return _run(source, dest, options, progress, stop)
+
+
+def _run(source: Sources, dest: Target, options: Options, progress: Progress | None, stop: Stop | None) -> Finished:
     pcapng = output_format(dest, options) == "pcapng"
-    job = Decap(source, options, pcapng=pcapng)
+    job = Decap(files_of(source, options, stop=stop), options, pcapng=pcapng)
     try:
-        same_object = dest is source and not isinstance(dest, str | os.PathLike)
-        if same_object or is_same_file(job.window.origin.stat, dest):
-            raise OptionError(f"{job.window.origin.name}: is the input, and would be overwritten")
+        sources = source if isinstance(source, list | tuple) else [source]
+        same_object = any(dest is one for one in sources) and not isinstance(dest, str | os.PathLike)
+        if same_object or is_same_file(job.files.stats, dest):
+            which = "one of them is the output" if job.files.several else "is the input"
+            raise OptionError(f"{job.files.name}: {which}, and would be overwritten")
         with Sink(dest) as sink:
             job.run(sink, progress)
             report = job.report()

@@ -15,6 +15,7 @@ from vxtap.errors import OptionError
 from vxtap.source import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
     from typing_extensions import Buffer
@@ -154,8 +155,8 @@ class Sink:
             self._beside = None
 
 
-def is_same_file(source: os.stat_result | None, target: Target) -> bool:
-    """Whether a target is that very regular file: by its path, as standard output, or as a file object."""
+def is_same_file(sources: Iterable[os.stat_result], target: Target) -> bool:
+    """Whether a target is one of these very regular files: by its path, as standard output, or as a file object."""
     try:
         if not isinstance(target, str | os.PathLike):
             there = os.fstat(target.fileno())
@@ -165,4 +166,4 @@ def is_same_file(source: os.stat_result | None, target: Target) -> bool:
             there = os.stat(target)
     except (OSError, AttributeError):  # not there yet, or no file at all
         return False
-    return source is not None and stat.S_ISREG(there.st_mode) and os.path.samestat(source, there)
+    return stat.S_ISREG(there.st_mode) and any(os.path.samestat(source, there) for source in sources)

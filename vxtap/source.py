@@ -7,23 +7,21 @@ import io
 import os
 import stat
 import sys
-import zlib
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
-from vxtap.enums import Status
-from vxtap.errors import FormatError, OptionError, UnsupportedError
+from vxtap.compressed import BLOCK, GZIP, Gunzip
+from vxtap.errors import OptionError, UnsupportedError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    #: What `vxtap.open` and `vxtap.read` take.
+    from vxtap.compressed import Reader
+
+    #: One input.
     Source = str | os.PathLike[str] | Buffer | BinaryIO
+    #: What `vxtap.open` takes: one, or the files of a rotated set (and a text may be a wildcard for those).
+    Sources = Source | list[Source] | tuple[Source, ...]
 
-#: Bytes read at a time. 64 to 256 KiB stay in the processor's cache while they are parsed; larger blocks are slower.
-BLOCK = 256 << 10
-
-GZIP = b"\x1f\x8b"
-_GZIP_MEMBER = 16 + zlib.MAX_WBITS  # for zlib: a gzip header, the data, a checksum
 # Compressed containers that are not read, with the program that unpacks them.
 _COMPRESSED = {
     b"\x28\xb5\x2f\xfd": "zstd",
@@ -36,13 +34,6 @@ _COMPRESSED = {
 def printable(text: str) -> str:
     """Text from outside, fit for a terminal: what does not print (control codes, broken UTF-8) shows as an escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
-
-
-class Reader(Protocol):
-    """What a source is read through: like `io.RawIOBase.readinto`."""
-
-    def readinto(self, buffer: memoryview, /) -> int | None:
-        """Read what is there now into `buffer`: how many bytes, 0 at the end."""
 
 
 class _FileObject:
@@ -64,91 +55,6 @@ class _FileObject:
         return len(view)
 
 
-class _Prefixed(io.RawIOBase):
-    """A reader of which the first bytes were read already."""
-
-    def __init__(self, prefix: bytes, reader: Reader) -> None:
-        self._prefix = memoryview(prefix)
-        self._reader = reader
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer, /) -> int | None:
-        view = memoryview(buffer).cast("B")
-        if not self._prefix:
-            return self._reader.readinto(view)
-        count = min(len(view), len(self._prefix))
-        view[:count] = self._prefix[:count]
-        self._prefix = self._prefix[count:]
-        return count
-
-
-class _Gunzip:
-    """The decompressed bytes of a gzip file, member after member; what comes before a damage is not lost."""
-
-    def __init__(self, name: str, prefix: bytes, reader: Reader) -> None:
-        self._name = name
-        self._file = _Prefixed(prefix, reader)
-        self._member = zlib.decompressobj(_GZIP_MEMBER)
-        self._input = b""
-        self._offset = 0
-        self._error: zlib.error | None = None
-        self._whole = True  # at a place where a file may end
-        self.cut = False  # it ended elsewhere
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        data = b""
-        while not data:
-            if self._error is not None:
-                where = f"{self._name}: byte {self._offset:,} of what is compressed"
-                message = f"{where}: the gzip file is damaged: {self._error}"
-                raise FormatError(message, Status.BAD_GZIP, self._offset)
-            if not self._input and not self._member.unconsumed_tail:
-                self._input = self._file.read(BLOCK) or b""
-                if not self._input:
-                    return self._end()
-            data = self._inflate(len(buffer))
-        buffer[: len(data)] = data
-        self._offset += len(data)
-        return len(data)
-
-    def _inflate(self, size: int) -> bytes:
-        """At most `size` bytes more of the member, or of the next one."""
-        packed, self._input = self._member.unconsumed_tail + self._input, b""
-        if self._whole:
-            packed = packed.lstrip(b"\0")  # some writers pad to blocks
-            if not packed:
-                return b""
-        self._whole = False
-        before = self._member.copy()
-        try:
-            data = self._member.decompress(packed, size)
-        except zlib.error as error:
-            self._error = error
-            return _salvage(before, packed)
-        if self._member.eof:
-            self._input = self._member.unused_data
-            self._member = zlib.decompressobj(_GZIP_MEMBER)
-            self._whole = True
-        return data
-
-    def _end(self) -> int:
-        self.cut = not self._whole
-        return 0
-
-
-def _salvage(member: zlib._Decompress, packed: bytes) -> bytes:
-    """What a member holds before its damage, found byte by byte: zlib gives nothing of a call that fails."""
-    data = b""
-    try:
-        for i in range(len(packed)):
-            data += member.decompress(packed[i : i + 1])
-    except zlib.error:
-        pass
-    return data
-
-
 class Origin:
     """An opened source.
 
@@ -161,7 +67,11 @@ class Origin:
     size : int or None
         Bytes in all, where that is known before reading.
     stat : os.stat_result or None
-        Of a file, to tell whether an output is the same one.
+        Of a file when it was opened, to tell whether an output is the same one, and whether it has changed.
+    path : str or None
+        Of a regular file that was opened here.
+    raw : io.FileIO or None
+        A regular file that stands where reading has come to.
     """
 
     def __init__(self, source: Source) -> None:
@@ -169,11 +79,12 @@ class Origin:
         self.memory: memoryview | None = None
         self.size: int | None = None
         self.stat: os.stat_result | None = None
-        self._reader: Reader | None = None
-        self._gunzip: _Gunzip | None = None
-        self._owned: io.FileIO | None = None
-        self._seekable: io.FileIO | None = None  # one that any place can be read from, with nothing in between
+        self.path: str | None = None
+        self.raw: io.FileIO | None = None
         self.closed = False
+        self._reader: Reader | None = None
+        self._gunzip: Gunzip | None = None
+        self._owned: io.FileIO | None = None
         self._base = 0
         if isinstance(source, str | os.PathLike):
             self._open_path(source)
@@ -196,6 +107,8 @@ class Origin:
         self._owned = file
         self._reader = file
         self._measure(file)
+        if path != "-" and self.raw is not None:
+            self.path = path
 
     def _open_file(self, file: BinaryIO) -> None:
         if not hasattr(file, "read"):
@@ -216,7 +129,7 @@ class Origin:
         if stat.S_ISREG(self.stat.st_mode):
             self._base = (file or raw).tell()
             self.size = max(0, self.stat.st_size - self._base)
-            self._seekable = raw
+            self.raw = raw
 
     def _open_buffer(self, source: object) -> bool:
         try:
@@ -261,35 +174,58 @@ class Origin:
         if not start.startswith(GZIP):
             return False
         rest: Reader = io.BytesIO() if self.memory is not None else self._reader  # type: ignore[assignment]
-        self._reader = self._gunzip = _Gunzip(self.name, start, rest)
+        self._reader = self._gunzip = Gunzip(self.name, start, rest)
         self.memory = None
-        self._seekable = None
         self.size = None
         return True
 
-    def read_at(self, offset: int, count: int) -> bytes | None:
-        """Bytes at any place; None where the source has to be read in order (a pipe, a compressed file)."""
-        if self._seekable is None:
+    def read_at(self, offset: int, count: int) -> bytes | memoryview | None:
+        """Bytes at any place, fewer behind the end; None where there is no way back: `can_seek` tells.
+
+        A file that was left is opened once more; another one that has its name by now gives None too.
+        """
+        if self.memory is not None:
+            return self.memory[offset : offset + count]
+        if self.raw is None or self._gunzip is not None:
             return None
-        return os.pread(self._seekable.fileno(), count, self._base + offset)
+        if not self.raw.closed:
+            return os.pread(self.raw.fileno(), count, self._base + offset)
+        if self.path is None:
+            return None
+        with io.FileIO(self.path) as file:
+            same = self.stat is not None and os.path.samestat(self.stat, os.fstat(file.fileno()))
+            return os.pread(file.fileno(), count, offset) if same else None
 
     @property
     def can_seek(self) -> bool:
-        """Whether `read_at` gives anything."""
-        return self._seekable is not None
+        """Whether what was read can be had again; that of a buffer is never gone."""
+        return self.memory is not None or (self.raw is not None and self._gunzip is None)
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether what is read comes decompressed; known once the first bytes have been read."""
+        return self._gunzip is not None
+
+    @property
+    def pipe(self) -> int | None:
+        """The descriptor of a pipe or the like that was opened here, on which one can wait for bytes."""
+        return self._owned.fileno() if self._owned is not None and self.raw is None else None
 
     @property
     def is_cut(self) -> bool:
         """Whether compressed data ended early, as it does while it is being written."""
         return self._gunzip is not None and self._gunzip.cut
 
-    def close(self) -> None:
-        """Close what was opened here; a file object that was passed in stays open."""
-        self.closed = True
+    def leave(self) -> None:
+        """Nothing more is read on from here; `read_at` still works."""
         if self._owned is not None:
             self._owned.close()
         self._reader = None
-        self._seekable = None
+
+    def close(self) -> None:
+        """Close what was opened here; a file object that was passed in stays open."""
+        self.leave()
+        self.closed = True
 
 
 class Window:
@@ -299,15 +235,20 @@ class Window:
     used again and again, and grows only where one record is larger, as its bytes arrive.
     """
 
-    def __init__(self, source: Source) -> None:
-        self.origin = Origin(source)
+    def __init__(self, origin: Origin, block: int = BLOCK) -> None:
+        self._block = memoryview(bytearray(block))
+        self.turn(origin, 0)
+
+    def turn(self, origin: Origin, offset: int) -> None:
+        """Go on with the start of another source, which stands at `offset` in the capture."""
+        self.origin = origin
         self.start = 0
         self.end = 0
-        self.offset = 0  # of buffer[0] in the (decompressed) capture
+        self.offset = offset  # of buffer[0] in the (decompressed) capture
         self.begun = False
-        self.buffer: memoryview = memoryview(bytearray(BLOCK))
-        if self.origin.memory is not None:
-            self._begin_memory(self.origin.memory)
+        self.buffer: memoryview = self._block
+        if origin.memory is not None:
+            self._begin_memory(origin.memory)
 
     def _begin_memory(self, memory: memoryview) -> None:
         self.begun = True
@@ -330,12 +271,13 @@ class Window:
         if self.end == len(self.buffer):
             larger = memoryview(bytearray(2 * len(self.buffer)))
             larger[: self.end] = self.buffer
-            self.buffer = larger
+            self.buffer = self._block = larger
         count = self.origin.readinto(self.buffer[self.end :])
         self.end += count
         if not self.begun and (self.end >= 4 or not count):
-            self.begun = True
+            self.begun = self.end >= 4  # a file that is followed may still be at its beginning
             if self.origin.unpack(bytes(self.buffer[: self.end])):
+                self.begun = True
                 self.end = 0
                 return self.more()
         return count > 0

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from vxtap import _core
+from vxtap import _core, _facts
 from vxtap.enums import LinkType, Tunnel
 from vxtap.options import DEFAULT_PORTS, Options
-from vxtap.passes import RowPass
+from vxtap.passes import RowPass, files_of
 from vxtap.report import Report
 from vxtap.source import printable
 from vxtap.tables import COLUMNS, link_type_name
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from vxtap.errors import VxtapError
-    from vxtap.options import Numbers
-    from vxtap.source import Source
+    from vxtap.options import Numbers, OuterOptions
+    from vxtap.source import Sources
 
 _FORMATS = ("unknown", "pcap", "pcapng")  # vxt_format
 _IP_TEXT = 39
@@ -28,7 +30,7 @@ _BINARY = 0x80
 def ip_text(address: bytes) -> str:
     """One address as text, without numpy."""
     text = bytearray(4 * _IP_TEXT)
-    _core.format_addresses(address, 16, 1, 16, text, _IP_TEXT)
+    _facts.format_addresses(address, 16, 1, 16, text, _IP_TEXT)
     return "".join(map(chr, memoryview(text).cast("I"))).rstrip("\0")
 
 
@@ -50,7 +52,7 @@ class Info:
     report : Report
         Every frame accounted for.
     format : str
-        'pcap' or 'pcapng'.
+        'pcap' or 'pcapng'; 'mixed' where a rotated set has both.
     details : str
         The variant, for people: byte order, version, resolution.
     link_types : list of str
@@ -100,14 +102,21 @@ class Info:
         }
 
 
-def _details(books: _core.Pass) -> tuple[str, str]:
-    kind, big, major, minor, tick, record = books.format
+def _details(formats: list[tuple[int, bool, int, int, int, int]]) -> tuple[str, str]:
+    """What the files of a capture are: usually all the same."""
+    known = dict.fromkeys(one for one in formats if one[0]) or formats[-1:]
+    kinds = {_FORMATS[one[0]] for one in known}
+    return kinds.pop() if len(kinds) == 1 else "mixed", "; ".join(dict.fromkeys(map(_variant, known)))
+
+
+def _variant(one: tuple[int, bool, int, int, int, int]) -> str:
+    _, big, major, minor, tick, record = one
     parts = ["big-endian" if big else "little-endian", f"version {major}.{minor}"]
     if tick:
         parts.append("nanoseconds" if tick == 1 else "microseconds")
     if record > 16:
         parts.append(f"modified, {record} bytes a record header")
-    return _FORMATS[kind], ", ".join(parts)
+    return ", ".join(parts)
 
 
 def _interfaces(books: _core.Pass) -> list[dict[str, Any]]:
@@ -175,11 +184,11 @@ def link_types(books: _core.Pass) -> list[str]:
     return [link_type_name(number) for number in sorted({row[1] for row in books.interfaces()[0]})]
 
 
-def survey(source: Source, options: Options) -> tuple[Info, VxtapError | OSError | None]:
+def survey(source: Sources, options: Options) -> tuple[Info, VxtapError | OSError | None]:
     """Take stock of a source up to its end or a fault, which is given back beside what was found."""
     status = COLUMNS.index("status")
-    offset, size = _core.fields()[status][2:4]
-    run = RowPass(source, options, [(offset, size, 0)], _ROW, level=0, census=True)
+    offset, size = _facts.fields()[status][2:4]
+    run = RowPass(files_of(source, options), options, [(offset, size, 0)], _ROW, level=0, census=True)
     rows = bytearray(_ROW * _ROWS)
     try:
         full = True
@@ -188,9 +197,9 @@ def survey(source: Source, options: Options) -> tuple[Info, VxtapError | OSError
     finally:
         run.close()
     tunnels, other = tunnel_rows(run.books)
-    kind, details = _details(run.books)
+    kind, details = _details([*run.ends.formats, run.books.format])
     found = Info(
-        name=run.window.origin.name,
+        name=run.files.name,
         report=run.report(),
         format=kind,
         details=details,
@@ -204,14 +213,21 @@ def survey(source: Source, options: Options) -> tuple[Info, VxtapError | OSError
     return found, run.error
 
 
-def info(source: Source, *, ports: Numbers = DEFAULT_PORTS, vni: Numbers | None = None, strict: bool = False) -> Info:
+def info(
+    source: Sources,
+    *,
+    ports: Numbers = DEFAULT_PORTS,
+    vni: Numbers | None = None,
+    strict: bool = False,
+    **outer: Unpack[OuterOptions],
+) -> Info:
     """Tell what a capture is and holds, in one streaming pass.
 
     Parameters
     ----------
-    source : str, os.PathLike, buffer or binary file object
+    source : str, os.PathLike, buffer or binary file object, or a list of those
         As for `vxtap.open`.
-    ports, vni, strict
+    ports, vni, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
 
     Returns
@@ -224,7 +240,7 @@ def info(source: Source, *, ports: Numbers = DEFAULT_PORTS, vni: Numbers | None 
     FormatError, OSError
         For what is not a capture, is damaged, or cannot be read.
     """
-    found, error = survey(source, Options(ports=ports, vni=vni, strict=strict))
+    found, error = survey(source, Options(ports=ports, vni=vni, strict=strict, **outer))
     if error is not None:
         raise error
     return found

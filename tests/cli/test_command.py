@@ -28,6 +28,9 @@ REPORT_KEYS = [
     "no_time",
     "truncated_tail",
     "truncated",
+    "files",
+    "empty_files",
+    "changed",
     "times_rounded",
     "times_lost",
 ]

@@ -26,7 +26,7 @@ FILES = {path.name: path for folder in (CORPORA / "vxlan", LAB, DATA) for path i
 def unequal(path: Path) -> dict[tuple[int, str], str]:
     """Each (frame, column) in which the two differ, and how."""
     theirs = tunnels(path, PORTS)
-    rows = compare.see(path, ports=PORTS, frames="decapsulated").rows
+    rows = compare.see(path, ports=PORTS, frames="decapsulated", once=False).rows  # tshark shows every sight
     ours = {row["frame"]: row for row in compare.plain(rows)}
     found: dict[tuple[int, str], str] = {}
     for frame in sorted(theirs.keys() ^ ours.keys()):

@@ -5,23 +5,28 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import compare
+import oracle_files
 import vxtap
 from compare import CORPORA, DATA, LAB, Seen, address
+from strategies_tunnels import TUNNELS
 
 A, B = address("10.90.0.36"), address("10.90.0.38")  # the mirrored machine and its web server
 MAC_A, MAC_B = bytes.fromhex("000d3a000036"), bytes.fromhex("000d3a000038")
 FABRIC, COLLECTOR = address("10.90.2.17"), address("10.90.2.4")
 BUNDLED = compare.captures_in(DATA)
+EVERYTHING: dict[str, Any] = {"tunnels": TUNNELS, "depth": 3, "partial": True, "once": False}
+OPTIONS = pytest.mark.parametrize("how", [{}, EVERYTHING], ids=["default", "everything"])
 
 
-def seen(name: str) -> Seen:
+def seen(name: str, **how: Any) -> Seen:
     """All frames of a bundled capture that can be read to its end."""
-    found = compare.see(DATA / name)
+    found = compare.see(DATA / name, **how)
     assert found.error is None
     return found
 
@@ -40,9 +45,10 @@ def values(column: np.ndarray) -> set[bytes]:
     return {bytes(value) for value in column}
 
 
+@OPTIONS
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.name)
-def test_bundled(path: Path) -> None:
-    compare.assert_same(path.read_bytes(), path)
+def test_bundled(path: Path, how: dict[str, Any]) -> None:
+    compare.assert_same(path.read_bytes(), path, **how)
 
 
 def test_all_are_bundled() -> None:
@@ -51,19 +57,24 @@ def test_all_are_bundled() -> None:
 
 @pytest.mark.needs_lab
 @pytest.mark.skipif(not LAB.is_dir(), reason="the lab's captures are not beside the checkout (VXTAP_LAB)")
+@OPTIONS
 @pytest.mark.parametrize("path", compare.captures_in(LAB), ids=lambda path: path.name)
-def test_lab(path: Path) -> None:
-    compare.assert_same(path.read_bytes(), path)
+def test_lab(path: Path, how: dict[str, Any]) -> None:
+    compare.assert_same(path.read_bytes(), path, **how)
 
 
 @pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora are not beside the checkout (VXTAP_CORPORA)")
-@pytest.mark.parametrize("ports", [(4789,), (4790, 6081, 8472)], ids=["vxlan", "others"])
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"ports": (4790, 6081, 8472)}, EVERYTHING, EVERYTHING | {"depth": 1}],
+    ids=["vxlan", "ports", "everything", "flat"],
+)
 @pytest.mark.parametrize("folder", compare.CORPORA_FOLDERS)
-def test_corpora(folder: str, ports: tuple[int, ...]) -> None:
-    """On ports of other tunnels too: what stands there is no VXLAN, and has to be taken for what its bytes say."""
+def test_corpora(folder: str, how: dict[str, Any]) -> None:
+    """VXLAN on ports of other tunnels too: what stands there is none, and has to be taken for what its bytes say."""
     paths = compare.captures_in(CORPORA / folder)
     assert paths
-    wrong = {path.name: found for path in paths if (found := compare.differences(path.read_bytes(), ports=ports))}
+    wrong = {path.name: found for path in paths if (found := compare.differences(path.read_bytes(), **how))}
     assert not wrong
 
 
@@ -129,19 +140,34 @@ def test_inner_vlan() -> None:
 
 
 def test_fragments_in_pairs() -> None:
-    """1,514 inner bytes over 1,500: the first fragment has 1,464 of them, the second has no tunnel header."""
+    """1,514 inner bytes over 1,500: the first fragment has 1,464 of them, the second the other 50."""
     found = seen("07-mtu1500-frag-nva2-head.pcap")
     assert (found.report.frames, found.report.decapsulated) == (73, 35)
-    assert found.report.skipped == Counter(fragment_lost=35, not_udp=3)
+    assert found.report.skipped == Counter(fragment_joined=35, not_udp=3)
     status = vxtap.Status
-    first = found.rows[found.rows["status"] == status.OK]
-    lost = found.rows[found.rows["status"] == status.FRAGMENT_LOST]
-    assert np.all(first["flags"] == vxtap.Flag.TRUNCATED)
-    assert (set(first["caplen"]), set(first["wirelen"]), set(first["payload_len"])) == ({1464}, {1514}, {1448})
-    assert set(lost["caplen"]) == {90}  # SLL2 and IP headers, 50 bytes of data
-    assert np.all(lost["frame"] == first["frame"] + 1)
-    assert values(lost["outer_src"]) == {FABRIC}
-    assert not lost["outer_dport"].any()
+    whole = found.rows[found.rows["status"] == status.OK]
+    first = found.rows[found.rows["status"] == status.FRAGMENT_JOINED]
+    assert np.all(whole["flags"] == vxtap.Flag.REASSEMBLED)
+    assert (set(whole["caplen"]), set(whole["wirelen"]), set(whole["payload_len"])) == ({1514}, {1514}, {1448})
+    assert set(first["caplen"]) == {1520}  # SLL2 and IP headers, UDP, VXLAN and the 1,464 bytes
+    assert np.all(whole["frame"] == first["frame"] + 1)
+    assert values(first["outer_src"]) == {FABRIC}
+    assert not first["outer_dport"].any()
+    assert set(whole["outer_dport"]) == {4789}
+
+
+@pytest.mark.needs_lab
+@pytest.mark.skipif(not LAB.is_dir(), reason="the lab's captures are not beside the checkout (VXTAP_LAB)")
+@pytest.mark.parametrize("name", ["07-mtu1500-frag", "08-mtu1600-nofrag"])
+def test_mirrored_frames_are_those_of_the_source(name: str) -> None:
+    """Byte for byte what the mirrored machine itself recorded, whether they came in one piece or two."""
+    sent = Counter(frame.data for frame in oracle_files.read_capture((LAB / f"{name}-src.pcap").read_bytes()).frames)
+    came: Counter[bytes] = Counter()
+    for collector in ("nva1", "nva2"):
+        with vxtap.open(LAB / f"{name}-{collector}.pcap") as capture:
+            came.update(bytes(frame) for _, frame in capture.frames())
+    assert came == sent
+    assert came.total() == 443
 
 
 def test_fragments_elsewhere() -> None:
@@ -151,7 +177,10 @@ def test_fragments_elsewhere() -> None:
 
 
 def test_fragments_lost_to_a_filter() -> None:
-    found = seen("18-filter4789-frag-nva1.pcap")
+    """'udp port 4789' lets no later fragment pass, so that all the first ones wait in vain."""
+    report = seen("18-filter4789-frag-nva1.pcap").report
+    assert (report.decapsulated, report.skipped) == (25, Counter(fragment_lost=17))
+    found = seen("18-filter4789-frag-nva1.pcap", partial=True)
     assert (found.report.decapsulated, found.report.skipped) == (42, Counter())
     cut = found.rows[found.rows["flags"] == vxtap.Flag.TRUNCATED]
     assert (len(cut), set(cut["caplen"]), set(cut["wirelen"])) == (17, {1464}, {1514})
@@ -175,9 +204,12 @@ def test_nanoseconds() -> None:
 
 def test_duplicates() -> None:
     """A bridge shows each datagram on two interfaces; a vxlan device shows inner frames bare, which are no tunnel."""
-    rows = inner("15-dup-bridge-nva1.pcap")
+    rows = vxtap.read(DATA / "15-dup-bridge-nva1.pcap", once=False)
     assert len(rows) == 24
     assert Counter(rows["interface"].tolist()) == {2: 12, 3: 12}
+    found = seen("15-dup-bridge-nva1.pcap")
+    assert found.report.decapsulated == 12
+    assert found.report.skipped == Counter(second_sight=17, not_ip=4, not_udp=5)  # five are the machine's own
     found = seen("16-dup-vxlandev-nva1.pcap")
     assert found.report.skipped == Counter(not_udp=13, not_ip=2)
     assert Counter(found.rows["interface"][found.rows["status"] == vxtap.Status.OK].tolist()) == {2: 12}

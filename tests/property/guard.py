@@ -8,10 +8,12 @@ import mmap
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 import vxtap
 
 PAGE = mmap.PAGESIZE
+EVERYTHING: Any = {"tunnels": ("vxlan", "vxlan-gpe", "geneve", "gre", "nvgre", "erspan"), "depth": 3, "partial": True}
 ROOM = 16 * PAGE
 
 
@@ -35,8 +37,8 @@ def main() -> None:
         capture = memoryview(memory)[ROOM - size : ROOM]
         for form in ("pcap", "pcapng"):
             try:
-                vxtap.read(capture, frames="all")
-                vxtap.decap(capture, io.BytesIO(), format=form, keep_others=form == "pcapng")
+                vxtap.read(capture, frames="all", **EVERYTHING)
+                vxtap.decap(capture, io.BytesIO(), format=form, keep_others=form == "pcapng", **EVERYTHING)
             except vxtap.VxtapError:
                 pass
         files = files[4 + size :]

@@ -15,10 +15,13 @@ import numpy as np
 import pytest
 
 import build
+import build_tunnels as bt
 import compare
 import vxtap
 from build import Pcapng, eth, ipv4, ipv6, udp, vxlan
+from build_fragments import fragments
 from compare import DATA, columns_of
+from strategies_tunnels import TUNNELS
 from trickle import Trickle
 
 TAG = (0x8100, 7)
@@ -63,7 +66,7 @@ def tunnels() -> dict[str, tuple[int, bytes]]:
     chain = [build.ext(build.ROUTING, 24), build.ext(build.AH, 16)]
     v4, v6, optional = ipv4(datagram), ipv6(datagram), ipv4(datagram, options=bytes(20))
     chained = ipv6(datagram, extensions=chain)
-    first = ipv6(datagram[:60], extensions=[build.ext_fragment(0, True)])
+    first = ipv6(datagram[:64], extensions=[build.ext_fragment(0, True)])
     frames |= {
         "eth vlan": (build.ETHERNET, eth(v4, tags=[TAG])),
         "eth6 qinq": (build.ETHERNET, eth(v6, build.IPV6, tags=QINQ)),
@@ -91,10 +94,35 @@ def tunnels() -> dict[str, tuple[int, bytes]]:
         "quote": (build.ETHERNET, eth(ipv4(build.icmp(v4, 3, 3), build.ICMP))),
         "lost": (build.ETHERNET, eth(ipv4(datagram[64:], offset=8))),
     }
-    return frames
+    return frames | others()
+
+
+def others() -> dict[str, tuple[int, bytes]]:
+    """Frames of the other tunnels, as RAW: what is before the tunnel has been cut above."""
+    packet, inner = ipv4(build.tcp(b"payload"), build.TCP), inner_stacks()["udp"]
+    datagrams = {
+        "gpe": udp(bt.gpe(inner), dport=bt.GPE_PORT),
+        "gpe nsh": udp(bt.gpe(bt.nsh(bt.nsh(packet, bt.IN_IPV4, context=b""), bt.IN_NSH), next=bt.IN_NSH), dport=4790),
+        "geneve": udp(bt.geneve(inner, options=bt.geneve_option(bytes(8))), dport=bt.GENEVE_PORT),
+        "geneve raw": udp(bt.geneve(packet, protocol=build.IPV4), dport=bt.GENEVE_PORT),
+        "geneve vxlan": udp(bt.geneve(eth(ipv4(udp(vxlan(inner)), options=bytes(4)))), dport=bt.GENEVE_PORT),
+        "geneve mpls": udp(bt.geneve(inner, protocol=0x8847), dport=bt.GENEVE_PORT),
+    }
+    frames = {name: (build.RAW, ipv4(datagram)) for name, datagram in datagrams.items()}
+    mirrored = {
+        "gre": bt.gre(packet, build.IPV4, key=1, sequence=2, checksum=3),
+        "gre gre": bt.gre(ipv6(bt.gre(packet, build.IPV4), bt.GRE), build.IPV6),
+        "nvgre": bt.nvgre(inner, 0xFFFFFF),
+        "erspan 1": bt.erspan(inner, kind=1),
+        "erspan 2": bt.erspan(inner, kind=2),
+        "erspan 3": bt.erspan(inner, kind=3),
+        "erspan 3 long": bt.erspan(inner, kind=3, subheader=True),
+    }
+    return frames | {name: (build.RAW, ipv6(header, bt.GRE)) for name, header in mirrored.items()}
 
 
 FRAMES = tunnels()
+EVERYTHING: dict[str, Any] = {"tunnels": TUNNELS, "depth": 2}
 
 
 def cuts(frame: bytes, *, on_the_wire: bool) -> list[build.Record]:
@@ -107,9 +135,30 @@ def cuts(frame: bytes, *, on_the_wire: bool) -> list[build.Record]:
 def test_frames(name: str, on_the_wire: bool) -> None:
     linktype, frame = FRAMES[name]
     data = build.pcap(cuts(frame, on_the_wire=on_the_wire), linktype)
-    compare.assert_same(data)
-    report = compare.see(data).report
+    compare.assert_same(data, **EVERYTHING)
+    compare.assert_same(data, partial=True)
+    report = compare.see(data, **EVERYTHING).report
     assert report.decapsulated + sum(report.skipped.values()) == report.frames == len(frame) + 1
+
+
+def cut_pairs() -> Iterator[list[build.Record]]:
+    """The two fragments of a datagram, either of them in every length, and either of them first."""
+    datagram = udp(vxlan(inner_stacks()["udp"]))
+    for packet in (ipv4(datagram), ipv6(datagram, extensions=[build.ext(build.DESTINATION)])):
+        pair = fragments(packet, [48])
+        for number in range(2):
+            whole, cut = pair[number], pair[1 - number]
+            for size in range(len(cut) + 1):
+                yield [(0, whole, len(whole)), (1, cut[:size], len(cut))]
+                yield [(0, cut[:size], len(cut)), (1, whole, len(whole))]
+
+
+def test_fragments() -> None:
+    """What is known of a datagram ends where its fragment was cut."""
+    for pair in cut_pairs():
+        data = build.pcap(pair, build.RAW)
+        compare.assert_same(data)
+        compare.assert_same(data, Trickle(data, [60]), partial=True)
 
 
 def test_the_frames_reach_everything() -> None:
@@ -117,11 +166,14 @@ def test_the_frames_reach_everything() -> None:
     outcomes: set[str] = set()
     flags = 0
     for linktype, frame in FRAMES.values():
-        seen = compare.see(build.pcap(cuts(frame, on_the_wire=False) + cuts(frame, on_the_wire=True), linktype))
+        data = build.pcap(cuts(frame, on_the_wire=False) + cuts(frame, on_the_wire=True), linktype)
+        seen = compare.see(data, **EVERYTHING)
         outcomes |= {slug for slug, count in seen.report.skipped.items() if count}
         flags |= int(np.bitwise_or.reduce(seen.rows["flags"]))
-    assert outcomes == {"not_ip", "not_udp", "no_vni_flag", "truncated_outer", "malformed", "fragment_lost"}
-    assert vxtap.Flag(flags) == ~vxtap.Flag(0) & ~(vxtap.Flag.NO_TIME | vxtap.Flag.RESERVED_BITS)
+    wanted = {"not_ip", "not_udp", "no_vni_flag", "truncated_outer", "malformed", "inner_type", "fragment_lost"}
+    assert outcomes == wanted
+    flag = vxtap.Flag
+    assert flag(flags) == ~flag(0) & ~(flag.NO_TIME | flag.RESERVED_BITS | flag.REASSEMBLED)
 
 
 def test_nothing_behind_the_buffer_is_read(tmp_path: Path) -> None:
@@ -131,6 +183,7 @@ def test_nothing_behind_the_buffer_is_read(tmp_path: Path) -> None:
         for linktype, frame in FRAMES.values()
         for record in cuts(frame, on_the_wire=False)
     ]
+    files += [build.pcap(pair, build.RAW) for pair in cut_pairs()]
     files += [data[:size] for data in (every_block(),) for size in range(1, len(data))]
     (tmp_path / "files").write_bytes(b"".join(struct.pack("<I", len(data)) + data for data in files))
     guard = Path(__file__).with_name("guard.py")

@@ -20,9 +20,11 @@ import strategies
 import vxtap
 import written
 from build import Pcapng, eth, ipv4, ipv6, udp, vxlan
+from strategies_tunnels import options
 from trickle import Trickle
 
 CAPTURES = strategies.captures()
+OPTIONS = options()
 BLOCKS = st.lists(st.integers(1, 300), min_size=1, max_size=6)
 FORMS = st.sampled_from([{"format": "pcap"}, {"format": "pcapng"}, {"format": "pcapng", "keep_others": True}])
 INNER = eth(ipv4(build.tcp(b"data"), build.TCP))
@@ -47,18 +49,27 @@ def decap(source: Any, **how: Any) -> Done:
     return Done(out.getvalue(), report, None)
 
 
+WRITING = {"format": "form", "keep_others": "keep", "ethernet": "ethernet"}
+
+
+def expected(data: bytes, **how: Any) -> expect.Expected:
+    """What has to be written; `how` is what `decap` is told."""
+    writing = {WRITING[name]: value for name, value in how.items() if name in WRITING}
+    return expect.expected(data, **writing, **compare.oracle_options(**how))
+
+
 def assert_written(data: bytes, done: Done, **how: Any) -> None:
     """The output and its books are the oracle's; of a file that is no capture nothing is written at all."""
     if done.error is not None and oracle.decode(data).frames == 0:
         assert done.out == b""
         return
-    wanted = expect.expected(data, how["format"], keep=how.get("keep_others", False), vni=how.get("vni"))
+    wanted = expected(data, **how)
     assert not written.difference(written.parse(done.out), wanted.file)
     if done.report is None:
         return
-    plain = compare.see(data, vni=how.get("vni")).report
+    plain = compare.see(data, **{name: value for name, value in how.items() if name not in WRITING}).report
     report = done.report
-    assert (report.frames, report.decapsulated) == (plain.frames, plain.decapsulated)
+    assert (report.frames, report.decapsulated) == (plain.frames, plain.decapsulated - wanted.no_ethernet)
     assert report.decapsulated + sum(report.skipped.values()) == report.frames
     assert (report.bytes_in, report.bytes_out) == (len(data), len(done.out))
     assert (report.truncated_tail, report.no_time) == (plain.truncated_tail, plain.no_time)
@@ -67,6 +78,8 @@ def assert_written(data: bytes, done: Done, **how: Any) -> None:
     left = plain.skipped - wanted.kept
     if wanted.kept:
         left["kept"] = wanted.kept.total()
+    if wanted.no_ethernet:
+        left["no_ethernet"] = wanted.no_ethernet
     assert report.skipped == left
 
 
@@ -95,15 +108,26 @@ def test_written(data: bytes, how: dict[str, Any]) -> None:
     assert type(done.error) is type(compare.see(data).error)
 
 
-@given(CAPTURES, FORMS, BLOCKS)
-def test_blocks(data: bytes, how: dict[str, Any], sizes: list[int]) -> None:
+@settings(max_examples=3 * settings().max_examples)
+@given(CAPTURES, FORMS, OPTIONS, st.booleans())
+def test_written_with_options(data: bytes, form: dict[str, Any], options: dict[str, Any], ethernet: bool) -> None:
+    how = {**form, **options, "ethernet": ethernet}
+    done = decap(data, **how)
+    assert_written(data, done, **how)
+    assert type(done.error) is type(compare.see(data).error)
+
+
+@given(CAPTURES, FORMS, OPTIONS, BLOCKS)
+def test_blocks(data: bytes, form: dict[str, Any], options: dict[str, Any], sizes: list[int]) -> None:
     """Rewritten in place, block by block, or from a buffer into other memory: the same bytes."""
+    how = form | options
     assert same(decap(Trickle(data, sizes), **how), decap(data, **how))
 
 
 @settings(max_examples=settings().max_examples // 2)
-@given(CAPTURES, FORMS)
-def test_blocks_of_one_byte(data: bytes, how: dict[str, Any]) -> None:
+@given(CAPTURES, FORMS, OPTIONS)
+def test_blocks_of_one_byte(data: bytes, form: dict[str, Any], options: dict[str, Any]) -> None:
+    how = form | options
     assert same(decap(Trickle(data, [1]), **how), decap(data, **how))
 
 
@@ -113,11 +137,11 @@ def test_vni(data: bytes, how: dict[str, Any], vni: set[int]) -> None:
     assert_written(data, decap(data, vni=vni, **how), vni=vni, **how)
 
 
-@given(CAPTURES)
-def test_written_again(data: bytes) -> None:
+@given(CAPTURES, OPTIONS)
+def test_written_again(data: bytes, options: dict[str, Any]) -> None:
     """Either form of the output is a capture that vxtap reads to its end, with as many frames as were written."""
-    for how in ({"format": "pcap"}, {"format": "pcapng"}):
-        done = decap(data, **how)
+    for form in ("pcap", "pcapng"):
+        done = decap(data, format=form, **options)
         if done.report is not None:
             seen = compare.see(done.out)
             assert (seen.error, seen.report.truncated_tail) == (None, 0)
@@ -220,12 +244,14 @@ def test_two_resolutions() -> None:
     """One tunnel seen by two clocks has two interfaces of one name, and no time loses a digit."""
     file = Pcapng().idb(tsresol=6).epb(FRAME, 1_000_001).idb(tsresol=9)
     data = bytes(file.epb(FRAME, 1_000_000_002, 1).epb(FRAME, 1_000_003).epb(FRAME, 1_000_000_004, 1))
-    out = written.parse(assert_all_ways(data, format="pcapng").out)
+    out = written.parse(assert_all_ways(data, format="pcapng", once=False).out)
     name = "vni 7 10.0.0.1 > 10.0.0.2"
     assert out.interfaces == [written.Interface(name, 1, 1000), written.Interface(name, 1, 1)]
     assert [packet.interface for packet in out.packets] == [0, 1, 0, 1]
     assert [packet.ns for packet in out.packets] == [1_000_001_000, 1_000_000_002, 1_000_003_000, 1_000_000_004]
-    done = assert_all_ways(data, format="pcap")  # microseconds, since the finer clock came after the first frame
+    done = assert_all_ways(
+        data, format="pcap", once=False
+    )  # microseconds, since the finer clock came after the first frame
     assert written.parse(done.out).interfaces[0].tick == 1000
     assert done.report is not None
     assert done.report.times_rounded == 2
@@ -254,7 +280,7 @@ def test_times_that_no_output_holds(how: dict[str, Any]) -> None:
     """No time at all, before 1970, and (for a classic file) after 2106: written as 0 and counted."""
     file = Pcapng().idb(tsoffset=-10).idb(tsresol=9, tsoffset=-10).idb(tsoffset=2**32).spb(FRAME)
     file.epb(FRAME, 9_999_999).epb(FRAME, 9_999_999_999, 1).epb(FRAME, 5, 2).epb(FRAME, 10_000_000)
-    done = assert_all_ways(bytes(file), **how)
+    done = assert_all_ways(bytes(file), once=False, **how)
     late = 0 if how["format"] == "pcap" else 2**32 * 10**9 + 5000
     assert [packet.ns for packet in written.parse(done.out).packets] == [0, 0, 0, late, 0]
     assert done.report is not None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 from vxtap.cli.progress import Bar
-from vxtap.cli.text import give, hints, say, strict_status
-from vxtap.options import Options
+from vxtap.cli.text import give, hints, options_of, say, strict_status
 from vxtap.rewrite import run_decap
 from vxtap.survey import likely_ports, link_types, tunnel_rows
 
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace) -> int:
     """Decapsulate; the report goes to standard error, as JSON to standard output where that is free."""
-    options = Options(ports=args.ports, vni=args.vni, keep_others=args.keep_others, format=args.format)
+    options = options_of(
+        args, keep_others=args.keep_others, format=args.format, ethernet=args.ethernet, follow=args.follow
+    )
     with Bar("decap", quiet=args.quiet) as bar:
-        done = run_decap(args.input, args.output, options, bar.advance)
+        done = run_decap(args.input, args.output, options, bar.advance, (signal.SIGINT, signal.SIGTERM))
     report = done.report
     tunnels, other = tunnel_rows(done.books)
     ports = likely_ports(done.books)

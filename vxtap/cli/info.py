@@ -12,8 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from vxtap.cli.text import give, hints, say, strict_status
-from vxtap.options import Options
+from vxtap.cli.text import give, hints, options_of, say, strict_status
 from vxtap.report import iso_time
 from vxtap.survey import survey
 
@@ -53,7 +52,8 @@ def _facts(found: Info) -> Table:
     for reason, count in report.skipped.most_common():
         grid.add_row("skipped", f"{count:,} {reason}")
     if report.truncated_tail:
-        grid.add_row("cut", f"the last {report.truncated_tail:,} bytes are part of a record")
+        what = "the last {:,} bytes are part of a record" if report.files == 1 else "{:,} bytes are parts of records"
+        grid.add_row("cut", what.format(report.truncated_tail))
     return grid
 
 
@@ -92,7 +92,7 @@ def _text(found: Info) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Print what a capture is and holds; of a damaged one, what came before the damage."""
-    options = Options(ports=args.ports, vni=args.vni)
+    options = options_of(args)
     found, error = survey(args.input, options)
     if error is None or found.report.frames:
         if args.json:

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 from vxtap._version import __version__
 from vxtap.options import DEFAULT_PORTS
+from vxtap.tunnels import TUNNELS, VXLAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_INPUT = "a pcap or pcapng file, gzip-compressed or not; '-'; or a quoted wildcard, 'x.pcap*', for a rotated set"
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -43,6 +47,39 @@ def _common() -> argparse.ArgumentParser:
         help="UDP destination ports that are taken for VXLAN (default 4789; Linux and flannel use 8472)",
     )
     group.add_argument("--vni", type=numbers, metavar="N,N", help="only these VXLAN network identifiers")
+    group.add_argument(
+        "--tunnels",
+        default=VXLAN,
+        metavar="NAME,NAME",
+        help=f"what is looked for: {', '.join(TUNNELS)}; a port of its own as in geneve:47101 (default {VXLAN})",
+    )
+    group.add_argument(
+        "--depth", type=int, default=1, metavar="N", help="tunnels within each other that are followed (default 1)"
+    )
+    group.add_argument(
+        "--once",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="drop the second sight of a packet that was recorded on two interfaces (default: yes)",
+    )
+    group.add_argument(
+        "--partial",
+        action="store_true",
+        help="of a datagram whose later fragments are missing, take what the first one holds",
+    )
+    group.add_argument(
+        "--fragment-timeout",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="seconds of the capture that fragments wait for the rest (default 30)",
+    )
+    group.add_argument(
+        "--fragment-memory",
+        default="16MiB",
+        metavar="SIZE",
+        help="memory for fragments that wait (default 16MiB)",
+    )
     group.add_argument("--json", action="store_true", help="the report as JSON")
     group.add_argument("--quiet", "-q", action="store_true", help="no progress, no report; errors only")
     group.add_argument(
@@ -70,7 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="write the inner frames of a capture as a capture of their own",
         description="Write the inner frames of a capture as a capture of their own. '-' is standard input or output.",
     )
-    decap.add_argument("input", metavar="IN", help="a pcap or pcapng file, gzip-compressed or not, or '-'")
+    decap.add_argument("input", metavar="IN", help=_INPUT)
     decap.add_argument("-o", "--output", metavar="OUT", required=True, help="where to; '-' is standard output")
     decap.add_argument(
         "--format",
@@ -82,6 +119,16 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="write frames that are not decapsulated as they are, on an interface of their own (pcapng)",
     )
+    decap.add_argument(
+        "--follow",
+        action="store_true",
+        help="wait for more at the end of IN, and for the file after it where it is rotated; Ctrl-C ends it well",
+    )
+    decap.add_argument(
+        "--ethernet",
+        action="store_true",
+        help="write inner packets that have no Ethernet header behind one that is made up",
+    )
     decap.set_defaults(run=_lazily("decap"))
 
     info = commands.add_parser(
@@ -90,6 +137,6 @@ def build_parser() -> argparse.ArgumentParser:
         help="tell what a capture is and holds",
         description="Tell what a capture is and holds: format, interfaces, times, tunnels, and why frames are skipped.",
     )
-    info.add_argument("input", metavar="IN", help="a pcap or pcapng file, gzip-compressed or not, or '-'")
+    info.add_argument("input", metavar="IN", help=_INPUT)
     info.set_defaults(run=_lazily("info"))
     return parser

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from vxtap.options import Options
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
 
-    from vxtap.options import Options
     from vxtap.report import Report
 
 FOUND_SOMETHING = 1
+_MOST_NAMES = 5
+
+
+def options_of(args: argparse.Namespace, **more: Any) -> Options:
+    """The options that all commands share, as the library takes them, and more of one command."""
+    names = ("ports", "vni", "tunnels", "depth", "once", "partial", "fragment_timeout", "fragment_memory")
+    return Options(**{name: getattr(args, name) for name in names}, **more)
 
 
 def say(line: str) -> None:
@@ -40,18 +49,43 @@ def strict_status(report: Report) -> int:
     return FOUND_SOMETHING if bad else 0
 
 
+# A capture filter on the port lets only first fragments through.
+_FRAGMENT_ADVICE = (
+    "--partial takes what the first ones hold; record with the filter"
+    " 'udp port 4789 or (ip[6:2] & 0x1fff != 0)' to get the others"
+)
+# Reasons that say: there are tunnels on these ports.
+_MATCHED = ("filtered", "no_vni_flag", "no_ethernet", "inner_type", "fragment_lost")
+
+
+def _about_files(report: Report) -> Iterator[str]:
+    if report.empty_files:
+        shown = ", ".join(report.empty_files[:_MOST_NAMES]) + (", ..." if len(report.empty_files) > _MOST_NAMES else "")
+        yield f"{len(report.empty_files):,} of {report.files:,} files are empty: {shown}"
+    if report.changed:
+        yield f"the input changed: {report.changed}"
+
+
 def hints(report: Report, options: Options, ports: list[dict[str, int]], links: list[str]) -> Iterator[str]:
     """What a person should know beside the counts."""
+    yield from _about_files(report)
     reasons = report.skipped + report.kept
     if reasons["link_type"]:
         unknown = ", ".join(name for name in links if name.startswith("unknown"))
         yield f"warning: {reasons['link_type']:,} frames have a link type that vxtap does not read: {unknown}"
     if reasons["fragment_lost"]:
         yield (
-            f"warning: {reasons['fragment_lost']:,} later fragments of UDP datagrams were not reassembled:"
-            " the inner frames of their first fragments are cut"
+            f"warning: {reasons['fragment_lost']:,} fragments of datagrams of which others are missing:"
+            f" {_FRAGMENT_ADVICE if not options.partial else 'of those with a beginning, the rest was taken for lost'}"
         )
-    matched = report.decapsulated + reasons["filtered"] + reasons["no_vni_flag"]
+    if reasons["fragment_overlap"]:
+        yield f"warning: {reasons['fragment_overlap']:,} fragments of datagrams that were refused: they overlap"
+    if reasons["no_ethernet"]:
+        yield (
+            f"warning: {reasons['no_ethernet']:,} inner packets have no Ethernet header, for which a pcap has no place:"
+            " write pcapng, or ask for --ethernet"
+        )
+    matched = report.decapsulated + sum(reasons[reason] for reason in _MATCHED)
     if matched or not report.frames:
         return
     asked = ", ".join(map(str, options.port_numbers))
