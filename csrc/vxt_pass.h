@@ -41,7 +41,6 @@ typedef struct vxt_step {
     bool late;       /* no frame of the input, but the first fragment of a datagram that is given up */
     bool plausible;  /* OTHER_PORT: what came to that port looks like VXLAN */
     bool fine;       /* its times can have digits below a microsecond */
-    bool plausible;  /* OTHER_PORT: what came to that port looks like VXLAN */
 } vxt_step;
 
 /* Decide the next frame of `in` into `r`. Nothing is counted yet: what does not fit an output can be asked for again.

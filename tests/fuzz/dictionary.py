@@ -16,7 +16,7 @@ sys.path.insert(0, str(HERE.parent))
 from seeds import BRIDGED, ERSPAN, ERSPAN_III, GRE  # noqa: E402  (beside this file)
 
 import build  # noqa: E402  (of tests/, which is no package)
-from vxtap import _core  # noqa: E402
+from vxtap import _facts  # noqa: E402
 
 CSRC = HERE.parent.parent / "csrc"
 ETHERTYPES = [build.IPV4, build.IPV6, build.ARP, 0x8100, 0x88A8, 0x9100, BRIDGED, ERSPAN, ERSPAN_III]
@@ -36,10 +36,10 @@ def entries() -> Iterator[bytes]:
     """All entries; some come twice."""
     words = numbers("vxt_pcap.h", r"X\((0x[0-9a-f]{8}),") + numbers("vxt_pcapng.h", r"X\((0x\w+|\d+), [A-Z_]+\)")
     words += numbers("vxt_pcapng.h", r"VXT_BYTE_ORDER_MAGIC = (0x[0-9a-f]{8})")
-    words += [row[1] for row in _core.tables()["link_type"]]
+    words += [row[1] for row in _facts.tables()["link_type"]]
     for word in words:
         yield from (word.to_bytes(4, "little"), word.to_bytes(4))
-    halves = [*ETHERTYPES, *(port for _, _, _, port in _core.tunnels() if port), 8472]
+    halves = [*ETHERTYPES, *(port for _, _, _, port in _facts.tunnels() if port), 8472]
     halves += numbers("vxt_pcapng.h", r"VXT_OPTION_\w+ = (\d+)")
     for half in halves:
         yield from (half.to_bytes(2, "little"), half.to_bytes(2))

@@ -11,6 +11,7 @@ typedef struct piece {
     uint32_t offset, length, captured;
     bool more;
     uint8_t *data;
+    uint8_t inside; /* the protocol that it names */
     uint64_t frame;
 } piece;
 
@@ -19,6 +20,7 @@ typedef struct datagram {
     bool there;
     int64_t ts;
     uint64_t order; /* of arrival */
+    size_t again; /* how many came again while it waited */
     size_t count;
     piece pieces[MOST_COMMANDS];
     bool has_first;
@@ -55,7 +57,7 @@ static void forget(datagram *d)
 {
     for (size_t i = 0; i < d->count; i++)
         free(d->pieces[i].data);
-    d->count = 0;
+    d->count = d->again = 0;
     d->there = d->has_first = false;
 }
 
@@ -66,7 +68,7 @@ static bool is_malformed(const vxt_fragment *f)
 
 static bool is_old(const model *m, const datagram *d)
 {
-    return m->clock > d->ts && (uint64_t)m->clock - (uint64_t)d->ts > m->timeout;
+    return d->ts != VXT_NAT && m->clock > d->ts && (uint64_t)m->clock - (uint64_t)d->ts > m->timeout;
 }
 
 static uint32_t total_of(const datagram *d)
@@ -126,7 +128,7 @@ static void keep(model *m, datagram *d, const vxt_fragment *f)
     }
     REQUIRE(d->count < MOST_COMMANDS);
     p = &d->pieces[d->count++];
-    *p = (piece){f->offset, f->length, (uint32_t)vxt_left(f->data), f->more, NULL, f->frame};
+    *p = (piece){f->offset, f->length, (uint32_t)vxt_left(f->data), f->more, NULL, f->inside, f->frame};
     p->data = fuzz_allocate(p->captured);
     memcpy(p->data, f->data.p, p->captured);
 }
@@ -142,8 +144,10 @@ static vxt_status expect(model *m, datagram *d, const vxt_fragment *f)
         forget(d);
     if (d->there && d->state == VXT_DATAGRAM_REFUSED)
         return VXT_FRAGMENT_OVERLAP;
-    if (d->there && is_again(d, f))
+    if (d->there && is_again(d, f)) {
+        d->again++;
         return VXT_FRAGMENT_JOINED;
+    }
     REQUIRE(!d->there || (!is_old(m, d) && !is_clash(d, f))); /* the core should have given it up */
     keep(m, d, f);
     if (!is_complete(d))
@@ -157,7 +161,8 @@ static vxt_status expect(model *m, datagram *d, const vxt_fragment *f)
 /* The datagram is the bytes of its fragments, up to the first one that was not captured. */
 static void check_whole(model *m, const datagram *d)
 {
-    vxt_span whole = vxt_frags_whole(&m->frags);
+    uint8_t inside;
+    vxt_span whole = vxt_frags_whole(&m->frags, &inside);
     uint32_t end = total_of(d);
 
     for (size_t i = 0; i < d->count; i++)
@@ -168,18 +173,27 @@ static void check_whole(model *m, const datagram *d)
         const piece *p = &d->pieces[i];
         uint32_t n = p->offset >= end ? 0 : p->captured < end - p->offset ? p->captured : end - p->offset;
         REQUIRE(n == 0 || memcmp(whole.frame + p->offset, p->data, n) == 0);
+        REQUIRE(p->offset != 0 || p->inside == inside);
     }
 }
 
-/* The list of its frames, the last to come first. */
+/* The list of its frames, the last to come first. Those that came again may be missing where memory is short. */
 static void check_held(const model *m, const vxt_datagram *leaving, const datagram *d)
 {
-    uint32_t held = leaving->held;
+    size_t count = d->count, again = d->again;
+    uint64_t before = UINT64_MAX;
 
-    REQUIRE(leaving->frames == d->count);
-    for (size_t i = d->count; i-- > 0; held = vxt_frags_held(&m->frags, held)->next)
-        REQUIRE(held != VXT_FRAG_NONE && vxt_frags_held(&m->frags, held)->frame == d->pieces[i].frame);
-    REQUIRE(held == VXT_FRAG_NONE);
+    REQUIRE(leaving->frames == count + again);
+    for (uint32_t i = leaving->held; i != VXT_FRAG_NONE; i = vxt_frags_held(&m->frags, i)->next) {
+        const vxt_held *held = vxt_frags_held(&m->frags, i);
+        REQUIRE(held->frame < before);
+        before = held->frame;
+        if (held->unit == VXT_FRAG_AGAIN)
+            REQUIRE(again-- > 0);
+        else
+            REQUIRE(count > 0 && held->frame == d->pieces[--count].frame);
+    }
+    REQUIRE(count == 0);
 }
 
 /* The first fragment of a datagram that is given up, alone. */
@@ -221,7 +235,7 @@ static void check_leaving(model *m, const vxt_fragment *f)
         REQUIRE(f && f->id == leaving->id && !is_old(m, d) && !is_again(d, f) && is_clash(d, f));
         for (size_t i = 0; i < d->count; i++)
             free(d->pieces[i].data);
-        d->count = 0;
+        d->count = d->again = 0;
         d->state = VXT_DATAGRAM_REFUSED;
     } else {
         REQUIRE(m->frags.leaving_as == VXT_FRAGMENT_LOST);
@@ -296,6 +310,7 @@ static void run_command(model *m, const uint8_t *c)
     uint32_t captured;
 
     f.more = c[0] >> 3 & 1;
+    f.inside = c[5];
     m->ts += c[0] & 0x80 ? -steps[1] : steps[c[0] >> 4 & 3];
     f.ts = c[5] == 0xff ? VXT_NAT : m->ts;
     f.frame = ++m->frame;

@@ -104,7 +104,7 @@ void fuzz_pass_begin(vxt_pass *pass, const fuzz_setup *setup)
     pass->last = INT64_MIN;
     pass->options = setup->options;
     pass->options.vnis = setup->vnis;
-    pass->memory.sights.key = vxt_key_of(setup->seed);
+    vxt_key_set(&pass->memory.sights.key, setup->seed);
     vxt_frags_begin(&pass->memory.frags, setup->seed, setup->timeout, setup->most);
     if (!setup->census)
         return;
@@ -133,10 +133,10 @@ void fuzz_grow_interfaces(vxt_interfaces *table)
 
 static void grow_sights(vxt_sights *table)
 {
-    uint32_t capacity = table->capacity ? 4 * table->capacity : VXT_SIGHT_WAYS;
-    vxt_sight *items = calloc(capacity, sizeof *items), *before = table->items;
+    uint32_t capacity = table->capacity ? 4 * table->capacity : 1;
+    vxt_sight *items = fuzz_allocate(capacity * sizeof *items), *before = table->items;
 
-    REQUIRE(items && capacity <= VXT_MAX_SIGHTS);
+    REQUIRE(capacity <= VXT_MAX_SIGHTS);
     vxt_sights_move(table, items, capacity);
     free(before);
 }
@@ -152,7 +152,24 @@ void fuzz_grow_fragments(vxt_frags *frags)
     vxt_frags_grown(frags, capacity);
 }
 
-bool fuzz_grow(vxt_pass *pass, vxt_status status)
+/* Bytes that were passed, in memory of their own. */
+static void recall(vxt_sights *sights, vxt_slice capture)
+{
+    vxt_stretch stretch = vxt_sights_history(sights);
+    uint32_t unhashed = sights->unhashed;
+    uint8_t *bytes;
+
+    vxt_skip(&capture, stretch.offset);
+    vxt_clip(&capture, stretch.length);
+    REQUIRE(vxt_left(capture) == stretch.length);
+    bytes = fuzz_allocate(stretch.length);
+    memcpy(bytes, capture.p, stretch.length);
+    vxt_sights_recall(sights, vxt_slice_of(bytes, stretch.length));
+    free(bytes);
+    REQUIRE(sights->unhashed < unhashed);
+}
+
+bool fuzz_grow(vxt_pass *pass, vxt_status status, vxt_slice capture)
 {
     switch (status) {
     case VXT_MORE_INTERFACES:
@@ -160,6 +177,9 @@ bool fuzz_grow(vxt_pass *pass, vxt_status status)
         return true;
     case VXT_MORE_SIGHTS:
         grow_sights(&pass->memory.sights);
+        return true;
+    case VXT_MORE_HISTORY:
+        recall(&pass->memory.sights, capture);
         return true;
     case VXT_MORE_FRAGMENTS:
         fuzz_grow_fragments(&pass->memory.frags);

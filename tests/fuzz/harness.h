@@ -57,8 +57,9 @@ bool fuzz_setup_of(fuzz_setup *setup, vxt_slice *input);
 void fuzz_pass_begin(vxt_pass *pass, const fuzz_setup *setup);
 void fuzz_pass_end(vxt_pass *pass);
 
-/* Give the core what it asks for; false where it asks for nothing of the kind. */
-bool fuzz_grow(vxt_pass *pass, vxt_status status);
+/* Give the core what it asks for, bytes of the capture that were passed among it; false where it asks for nothing of the
+ * kind. */
+bool fuzz_grow(vxt_pass *pass, vxt_status status, vxt_slice capture);
 void fuzz_grow_interfaces(vxt_interfaces *table);
 void fuzz_grow_fragments(vxt_frags *frags);
 

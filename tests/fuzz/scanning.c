@@ -1,6 +1,7 @@
 #include "scanning.h"
 
-enum { SHORTEST_FRAME = 16 /* bytes that a frame takes in a file at least */, FIRST_PIECES = 64 };
+enum { PIECE_HEADER = 16, /* offset and length, see vxt_scan.h */
+       SHORTEST_FRAME = 16 /* bytes that a frame takes in a file at least */, FIRST_PIECES = 64 };
 
 /* One run, while it goes on. */
 typedef struct scanner {
@@ -30,8 +31,11 @@ static void take_row(scanner *s)
     if (s->way->columns || r->status != VXT_OK)
         return;
     if (pieces->used) {
-        REQUIRE(pieces->used == r->caplen);
-        fuzz_append(&s->run->inner, pieces->data, pieces->used);
+        vxt_slice piece = vxt_slice_of(pieces->data, pieces->used);
+        const uint8_t *header = vxt_take(&piece, PIECE_HEADER);
+        REQUIRE(header && vxt_le64(header) == r->offset && vxt_le64(header + 8) == r->caplen);
+        REQUIRE(vxt_left(piece) == (r->caplen + 7u) / 8 * 8);
+        fuzz_append(&s->run->inner, piece.p, r->caplen);
         fuzz_append(&s->run->pieces, pieces->data, pieces->used);
         pieces->used = 0;
     } else {
@@ -56,7 +60,7 @@ static void make_room(scanner *s)
         pieces->used = 0;
         return;
     }
-    REQUIRE(pieces->size < VXT_MAX_DATAGRAM); /* no inner frame is larger */
+    REQUIRE(pieces->size < VXT_MAX_DATAGRAM + PIECE_HEADER + 7); /* no inner frame is larger */
     pieces->size *= 2;
     pieces->data = fuzz_move(pieces->data, 0, pieces->size);
 }
@@ -84,7 +88,7 @@ static void run_to_the_end(scanner *s, fuzz_window *window)
         at += used;
         REQUIRE(at <= window->size && s->rows_count >= before && s->rows_count * scan->row_size <= s->rows_size);
         fuzz_check_books(&scan->pass);
-        if (fuzz_grow(&scan->pass, status))
+        if (fuzz_grow(&scan->pass, status, s->input))
             continue;
         if (status == VXT_MORE_OUTPUT)
             make_room(s);
@@ -119,6 +123,7 @@ void fuzz_scan_all(fuzz_scan_run *run, const fuzz_setup *setup, vxt_slice input,
 
     memset(run, 0, sizeof *run);
     fuzz_pass_begin(&run->scan.pass, setup);
+    run->scan.pass.memory.sights.can_recall = way->pace == FUZZ_WHOLE; /* with hashes put off, and without */
     set_columns(&run->scan, way->columns);
     run->scan.pieces = (vxt_pieces){fuzz_allocate(FIRST_PIECES), FIRST_PIECES, 0};
     s.rows_size = (way->singly ? 1 : 2 + vxt_left(input) / SHORTEST_FRAME) * run->scan.row_size;
