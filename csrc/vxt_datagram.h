@@ -11,7 +11,7 @@ enum {
     VXT_FRAG_WORDS = VXT_FRAG_PAGE / VXT_FRAG_UNIT / 64,
     VXT_FRAG_PAGES = (VXT_MAX_DATAGRAM + VXT_FRAG_PAGE) / VXT_FRAG_PAGE,
     VXT_FRAG_HELD = 8,       /* fragments that a slot of memory has room for */
-    VXT_FRAG_LEAST = 64,     /* slots: more than any one datagram needs */
+    VXT_FRAG_LEAST = 64,     /* slots: pages for any one datagram, of at most 512 fragments */
     VXT_FRAG_REMEMBERED = 64 /* pages of complete datagrams that are kept, to know their fragments again */
 };
 #define VXT_FRAG_NONE UINT32_MAX
@@ -48,14 +48,11 @@ typedef struct vxt_page {
     uint8_t data[VXT_FRAG_PAGE];
 } vxt_page;
 
+/* A frame that a fragment came in. */
 typedef struct vxt_held {
     uint64_t frame;
     uint32_t next;
-    uint16_t unit,
-        captured; /* where it starts, and how many bytes of it were captured; VXT_FRAG_AGAIN: it came before */
 } vxt_held;
-
-enum { VXT_FRAG_AGAIN = UINT16_MAX };
 
 /* A slot of memory: one of each, which have nothing to do with each other beyond having the same number. */
 typedef struct vxt_slot {
@@ -84,7 +81,8 @@ typedef struct vxt_frags {
     uint32_t done_pages;
     uint64_t seed;    /* random */
     uint64_t timeout; /* ns */
-    int64_t clock;    /* time of the last fragment that has one */
+    int64_t clock;    /* time of the last frame that has one */
+    int64_t deadline; /* behind this time the oldest that waits has waited too long */
     uint64_t frame;   /* the last one that was decided, and how: it may be asked for again */
     vxt_status result;
     uint32_t current;      /* the datagram that it was added to, or VXT_FRAG_NONE */

@@ -120,7 +120,7 @@ uint32_t vxt_datagrams_add(vxt_frags *frags, const vxt_fragment *f)
     return i;
 }
 
-void vxt_datagrams_hold(vxt_frags *frags, vxt_datagram *d, uint64_t frame, uint32_t unit, size_t captured)
+void vxt_datagrams_hold(vxt_frags *frags, vxt_datagram *d, uint64_t frame)
 {
     uint32_t i = frags->held.first;
 
@@ -130,7 +130,7 @@ void vxt_datagrams_hold(vxt_frags *frags, vxt_datagram *d, uint64_t frame, uint3
     } else {
         i = frags->held.used++;
     }
-    *vxt_frags_held(frags, i) = (vxt_held){frame, d->held, (uint16_t)unit, (uint16_t)captured};
+    *vxt_frags_held(frags, i) = (vxt_held){frame, d->held};
     d->held = i;
 }
 

@@ -18,7 +18,7 @@ void vxt_datagrams_append(vxt_frags *frags, vxt_frag_list *list, uint32_t i);
 void vxt_datagrams_take_out(vxt_frags *frags, vxt_frag_list *list, uint32_t i);
 
 /* Note the frame that a fragment came in, for which there is room; and give back all that were noted. */
-void vxt_datagrams_hold(vxt_frags *frags, vxt_datagram *d, uint64_t frame, uint32_t unit, size_t captured);
+void vxt_datagrams_hold(vxt_frags *frags, vxt_datagram *d, uint64_t frame);
 void vxt_datagrams_free_held(vxt_frags *frags, vxt_datagram *d);
 
 /* How many things of a kind are left, of which a slot has `each`. */

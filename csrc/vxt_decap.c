@@ -49,7 +49,7 @@ static vxt_status look(const vxt_frame *frame, vxt_sights *sights, vxt_span pack
     sighting.bytes = vxt_span_rest(whole);
     sighting.wire = vxt_span_wire(whole);
     sighting.offset = frame->offset + packet.at;
-    sighting.interface = (uint64_t)frame->interface_number << 32 | (frame->link == VXT_LINK_SLL2 ? interface : 0);
+    sighting.interface = (uint64_t)frame->interface_id << 32 | (frame->link == VXT_LINK_SLL2 ? interface : 0);
     return vxt_sights_look(sights, &sighting);
 }
 

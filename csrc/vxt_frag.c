@@ -25,8 +25,8 @@ static bool is_clash(const vxt_frags *frags, const vxt_datagram *d, const vxt_fr
     return vxt_pages_any(frags, d, f->offset, f->length);
 }
 
-/* Whether this very fragment has come before. Pages count units: what ends behind the datagram, but in its last unit, has
- * not. */
+/* Whether this very fragment has come before. Pages count units: what ends behind the datagram, but in its last unit,
+ * has not. */
 static bool is_again(const vxt_frags *frags, const vxt_datagram *d, const vxt_fragment *f)
 {
     uint32_t end = f->offset + f->length;
@@ -55,13 +55,26 @@ static vxt_status leave_one(vxt_frags *frags)
     return VXT_OK;
 }
 
-static vxt_status expire(vxt_frags *frags)
+/* The next time at which one has waited too long. */
+static void set_deadline(vxt_frags *frags)
+{
+    uint32_t i = frags->waiting.oldest;
+    int64_t ts = i == VXT_FRAG_NONE ? VXT_NAT : vxt_frags_at(frags, i)->ts;
+
+    if (ts == VXT_NAT || frags->timeout > (uint64_t)INT64_MAX - (uint64_t)(ts < 0 ? 0 : ts))
+        frags->deadline = INT64_MAX;
+    else
+        frags->deadline = ts + (int64_t)frags->timeout;
+}
+
+vxt_status vxt_frags_expire(vxt_frags *frags)
 {
     vxt_status status = VXT_OK;
 
     while (status == VXT_OK && frags->waiting.oldest != VXT_FRAG_NONE &&
            is_old(frags, vxt_frags_at(frags, frags->waiting.oldest)))
         status = leave_one(frags);
+    set_deadline(frags);
     return status;
 }
 
@@ -89,7 +102,7 @@ static void note_again(vxt_frags *frags, vxt_datagram *d, const vxt_fragment *f)
 {
     d->frames++;
     if (vxt_datagrams_left(frags, &frags->held, VXT_FRAG_HELD) > frags->capacity * VXT_FRAG_HELD / 2)
-        vxt_datagrams_hold(frags, d, f->frame, VXT_FRAG_AGAIN, 0);
+        vxt_datagrams_hold(frags, d, f->frame);
 }
 
 static vxt_status store(vxt_frags *frags, uint32_t i, const vxt_fragment *f)
@@ -99,7 +112,7 @@ static vxt_status store(vxt_frags *frags, uint32_t i, const vxt_fragment *f)
 
     if (f->offset == 0)
         d->inside = f->inside;
-    vxt_datagrams_hold(frags, d, f->frame, f->offset / VXT_FRAG_UNIT, captured);
+    vxt_datagrams_hold(frags, d, f->frame);
     d->frames++;
     vxt_pages_store(frags, d, f);
     if (captured < f->length && f->offset + captured < d->cut)
@@ -146,13 +159,10 @@ static vxt_status compare(vxt_frags *frags, uint32_t *i, const vxt_fragment *f)
 
 static vxt_status decide(vxt_frags *frags, const vxt_fragment *f)
 {
-    vxt_status status = expire(frags);
-    uint32_t i;
+    uint32_t i = vxt_datagrams_find(frags, f);
+    vxt_status status;
 
     frags->current = VXT_FRAG_NONE;
-    if (status != VXT_OK)
-        return status;
-    i = vxt_datagrams_find(frags, f);
     if (i != VXT_FRAG_NONE && (status = compare(frags, &i, f)) != VXT_OK)
         return status;
     if ((status = make_room(frags, vxt_pages_wanted(i == VXT_FRAG_NONE ? NULL : vxt_frags_at(frags, i), f))) != VXT_OK)
@@ -172,6 +182,7 @@ void vxt_frags_begin(vxt_frags *frags, uint64_t seed, uint64_t timeout, uint32_t
     frags->timeout = timeout;
     frags->most = most < VXT_FRAG_LEAST ? VXT_FRAG_LEAST : most;
     frags->clock = VXT_NAT;
+    frags->deadline = INT64_MAX;
     frags->waiting = frags->done = empty;
 }
 
@@ -189,9 +200,8 @@ vxt_status vxt_frags_add(vxt_frags *frags, const vxt_fragment *f)
         return frags->result;
     if (is_malformed(f))
         return VXT_MALFORMED;
-    if (f->ts != VXT_NAT)
-        frags->clock = f->ts;
     status = decide(frags, f);
+    set_deadline(frags);
     if (status == VXT_GIVE_UP || status == VXT_MORE_FRAGMENTS)
         return status;
     frags->frame = f->frame;
@@ -240,12 +250,13 @@ void vxt_frags_drop_leaving(vxt_frags *frags)
 {
     vxt_datagram *d = vxt_frags_leaving(frags);
 
-    if (frags->leaving_as != VXT_FRAGMENT_OVERLAP) {
+    if (frags->leaving_as == VXT_FRAGMENT_OVERLAP) {
+        d->state = VXT_DATAGRAM_REFUSED; /* those of its fragments that are still to come are refused too */
+        d->frames = 0;
+        vxt_pages_free(frags, d);
+        vxt_datagrams_free_held(frags, d);
+    } else {
         vxt_datagrams_drop(frags, frags->leaving);
-        return;
     }
-    d->state = VXT_DATAGRAM_REFUSED; /* those of its fragments that are still to come are refused too */
-    d->frames = 0;
-    vxt_pages_free(frags, d);
-    vxt_datagrams_free_held(frags, d);
+    set_deadline(frags);
 }

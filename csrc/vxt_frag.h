@@ -14,6 +14,19 @@ void vxt_frags_begin(vxt_frags *frags, uint64_t seed, uint64_t timeout, uint32_t
 /* The caller has grown `slots` to `capacity`, which must be no less than VXT_FRAG_LEAST. */
 void vxt_frags_grown(vxt_frags *frags, uint32_t capacity);
 
+/* The time of a frame, fragment or not, before anything else is done with it: whether vxt_frags_expire has to be asked.
+ */
+static inline bool vxt_frags_tick(vxt_frags *frags, int64_t ts)
+{
+    if (ts == VXT_NAT)
+        return false;
+    frags->clock = ts;
+    return ts > frags->deadline;
+}
+
+/* VXT_OK, or GIVE_UP: settle and drop the datagram that is leaving, which has waited too long, and ask again. */
+vxt_status vxt_frags_expire(vxt_frags *frags);
+
 /* Take a fragment. VXT_OK: it completes the datagram that vxt_frags_whole gives. FRAGMENT_JOINED, FRAGMENT_OVERLAP or
  * MALFORMED: what it is. MORE_FRAGMENTS: grow and ask again. GIVE_UP: settle and drop the datagram that is leaving, and
  * ask again. */

@@ -62,7 +62,7 @@ static vxt_status pass_words(uint16_t bits, vxt_span *span, uint32_t *key)
     return VXT_OK;
 }
 
-vxt_status vxt_gre_parse(uint32_t wanted, vxt_span *span, vxt_encap *encap)
+vxt_status vxt_gre_parse(uint32_t gre, vxt_span *span, vxt_encap *encap)
 {
     const uint8_t *h = vxt_span_take(span, GRE_LEN);
     uint16_t bits, proto;
@@ -79,7 +79,7 @@ vxt_status vxt_gre_parse(uint32_t wanted, vxt_span *span, vxt_encap *encap)
         return VXT_MALFORMED;
     if ((status = pass_words(bits, span, &key)) != VXT_OK)
         return status;
-    *encap = (vxt_encap){kind_of(wanted, bits, proto), vxt_encap_inside(proto), key,
+    *encap = (vxt_encap){kind_of(gre, bits, proto), vxt_encap_inside(proto), key,
                          vxt_encap_reserved(bits & GRE_RESERVED), 0};
     switch (encap->tunnel) {
     case VXT_TUNNEL_NVGRE:

@@ -52,8 +52,8 @@ static inline void vxt_key_set(vxt_key *key, uint64_t seed)
 
 /* What has been hashed of a stretch. Each word of 8 bytes goes in twice: its halves, with the key of its place added,
  * multiplied with each other (the NH of UMAC, RFC 4418 5.2), and as it is. Two contents that differ in one word always
- * differ in the plain sums; those made to differ in several meet in the products by chance only. Both ways give the same
- * hashes; compilers do not find the first one by themselves, and it takes half the time. */
+ * differ in the plain sums; those made to differ in several meet in the products by chance only. Both ways give the
+ * same hashes; compilers do not find the first one by themselves, and it takes half the time. */
 #if defined(__SSE2__) && !defined(VXT_PLAIN)
 #include <emmintrin.h>
 

@@ -151,22 +151,12 @@ bool vxt_pages_is_fragment(const vxt_frags *frags, const vxt_datagram *d, uint32
     return true;
 }
 
-/* How many bytes were captured of the fragment that starts here. */
-static uint32_t captured_at(const vxt_frags *frags, const vxt_datagram *d, uint32_t unit)
-{
-    for (uint32_t i = d->held; i != VXT_FRAG_NONE; i = vxt_frags_held(frags, i)->next)
-        if (vxt_frags_held(frags, i)->unit == unit)
-            return vxt_frags_held(frags, i)->captured;
-    return 0;
-}
-
 bool vxt_pages_is_data(const vxt_frags *frags, const vxt_datagram *d, const vxt_fragment *f)
 {
     vxt_slice data = f->data;
     uint32_t at = f->offset;
 
-    if (d->cut != UINT32_MAX)
-        vxt_clip(&data, captured_at(frags, d, f->offset / VXT_FRAG_UNIT));
+    vxt_clip(&data, d->cut > at ? d->cut - at : 0); /* what is behind the cut is of no use to anybody */
     while (vxt_left(data)) {
         uint32_t room = VXT_FRAG_PAGE - at % VXT_FRAG_PAGE;
         size_t n = vxt_left(data) < room ? vxt_left(data) : room;

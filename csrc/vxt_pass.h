@@ -44,8 +44,8 @@ typedef struct vxt_step {
 } vxt_step;
 
 /* Decide the next frame of `in` into `r`. Nothing is counted yet: what does not fit an output can be asked for again.
- * Returns as vxt_reader_next, or MORE_SIGHTS, MORE_FRAGMENTS; the outcome is r->status. While the pass is ending, `in`
- * is not looked at, and MORE_INPUT says that nothing is left. */
+ * Returns as vxt_reader_next, or MORE_SIGHTS, MORE_HISTORY, MORE_FRAGMENTS; the outcome is r->status. While the pass is
+ * ending, `in` is not looked at, and MORE_INPUT says that nothing is left. */
 vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r);
 
 /* Count the frame, as `outcome` (what it was decided to be, or VXT_KEPT), and move past it. */

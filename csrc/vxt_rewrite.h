@@ -23,12 +23,13 @@ typedef struct vxt_progress {
     size_t made; /* bytes of output */
 } vxt_progress;
 
-/* Rewrite `in` from its start into `out`. Returns MORE_INPUT, MORE_OUTPUT, MORE_INTERFACES, or a fault; always after
- * all that came before it.
+/* Rewrite `in` from its start into `out`. Returns MORE_INPUT, MORE_OUTPUT, what the pass wants (vxt_pass_next), or a
+ * fault; always after all that came before it.
  *
  * `in_place`: out is the start of the very buffer that `in` lies in, at or before `in`. Output is then written only
- * over what has been consumed, and MORE_OUTPUT means that the next frame grows beyond it (a new interface, a kept frame
- * in pcapng): take the output away, and call again; if still nothing was consumed, with other memory that has room. */
+ * over what has been consumed, and MORE_OUTPUT means that the next frame grows beyond it (a new interface, a kept
+ * frame in pcapng, a frame put together from fragments): take the output away, and call again; if still nothing was
+ * consumed, with other memory that has room. */
 vxt_status vxt_rewrite_run(vxt_rewrite *w, const uint8_t *in, size_t length, uint8_t *out, size_t size, bool in_place,
                            vxt_progress *progress);
 

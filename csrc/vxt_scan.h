@@ -30,7 +30,7 @@ typedef struct vxt_scan {
 
 /* Scan `in` from its start. Rows go to `rows` (aligned to 8), which has room for `size` bytes and `*count` rows so far;
  * `*count` counts on. `*used` bytes were consumed. Returns MORE_INPUT, MORE_OUTPUT (room for fewer than one row, or for
- * no more pieces), MORE_INTERFACES, MORE_SIGHTS, MORE_FRAGMENTS, or a fault; always after all that came before it. */
+ * no more pieces), what the pass wants (vxt_pass_next), or a fault; always after all that came before it. */
 vxt_status vxt_scan_run(vxt_scan *scan, const uint8_t *in, size_t length, void *rows, size_t size, size_t *used,
                         size_t *count);
 

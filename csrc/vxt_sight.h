@@ -10,7 +10,8 @@
 #include "vxt_hash.h"
 
 enum {
-    VXT_SIGHT_INTERFACES = 64,
+    VXT_SIGHT_INTERFACES = 64,  /* told apart at a time: when there is one more, all is forgotten */
+    VXT_SIGHT_STEPS = 64,       /* packets that are looked at for one: of more with the same bytes, the last so many */
     VXT_SIGHT_WINDOW = 1000000, /* ns */
     VXT_SIGHT_QUIET = 1 << 14,  /* packets of one interface, at least, after which hashing is put off again */
     VXT_SIGHT_HISTORY = 1 << 20 /* bytes that are asked for at a time, if no single packet has more */

@@ -68,52 +68,50 @@ cdef class Pass:
             PyMem_Free(self.books.memory.frags.whole)
         PyMem_Free(self.vnis)
 
-    cdef int grow(self, vxt_status status) except -1:
-        """Give the core what it asks for; 0 where it asks for nothing of the kind."""
+    cdef bint grow(self, vxt_status status) noexcept:
+        """Give the core the memory that it asks for; False where it asks for none, or there is none."""
         if status == VXT_MORE_INTERFACES:
-            self.grow_interfaces()
-        elif status == VXT_MORE_SIGHTS:
-            self.grow_sights()
-        elif status == VXT_MORE_FRAGMENTS:
-            self.grow_fragments()
-        else:
-            return 0
-        return 1
+            return self.grow_interfaces()
+        if status == VXT_MORE_SIGHTS:
+            return self.grow_sights()
+        if status == VXT_MORE_FRAGMENTS:
+            return self.grow_fragments()
+        return False
 
-    cdef int grow_sights(self) except -1:
+    cdef bint grow_sights(self) noexcept:
         cdef vxt_sights *table = &self.books.memory.sights
         cdef uint32_t capacity = min(<uint32_t>VXT_MAX_SIGHTS, 4 * table.capacity if table.capacity else FIRST_SIGHTS)
         cdef vxt_sight *items = <vxt_sight *>PyMem_Calloc(capacity, sizeof(vxt_sight))
         cdef vxt_sight *before = table.items
         if items == NULL:
-            raise MemoryError
+            return False
         vxt_sights_move(table, items, capacity)
         PyMem_Free(before)
-        return 0
+        return True
 
-    cdef int grow_fragments(self) except -1:
+    cdef bint grow_fragments(self) noexcept:
         cdef vxt_frags *table = &self.books.memory.frags
         cdef uint32_t capacity = min(table.most, 4 * table.capacity if table.capacity else <uint32_t>VXT_FRAG_LEAST)
         cdef void *slots = PyMem_Realloc(table.slots, capacity * sizeof(vxt_slot))
         if slots == NULL:
-            raise MemoryError
+            return False
         table.slots = <vxt_slot *>slots
         if table.whole == NULL:
             table.whole = <uint8_t *>PyMem_Malloc(VXT_MAX_DATAGRAM)
             if table.whole == NULL:
-                raise MemoryError
+                return False
         vxt_frags_grown(table, capacity)
-        return 0
+        return True
 
-    cdef int grow_interfaces(self) except -1:
+    cdef bint grow_interfaces(self) noexcept:
         cdef vxt_interfaces *table = &self.books.reader.interfaces
         cdef uint32_t capacity = min(<uint32_t>VXT_MAX_INTERFACES, 4 * table.capacity if table.capacity else 16)
         cdef void *items = PyMem_Realloc(table.items, capacity * sizeof(vxt_interface))
         if items == NULL:
-            raise MemoryError
+            return False
         table.items = <vxt_interface *>items
         table.capacity = capacity
-        return 0
+        return True
 
     cdef vxt_census *census(self) except NULL:
         if self.books.census == NULL:

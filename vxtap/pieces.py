@@ -103,6 +103,13 @@ class Rejoiner:
         """The frame of the row with this offset; None where there is no such frame any more."""
         if offset < self._from or self._known < len(self._files.origins):
             self._begin()
+        found = self._search(offset)
+        if found is None and self._pass.ended:  # a file that is followed may have grown since
+            self._begin()
+            found = self._search(offset)
+        return found
+
+    def _search(self, offset: int) -> memoryview | None:
         while (found := self._pieces.find(offset)) is None:
             self._from = self._pass.books.offset
             if self._pass.ended or self._from > offset:

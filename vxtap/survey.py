@@ -184,7 +184,7 @@ def link_types(books: _core.Pass) -> list[str]:
     return [link_type_name(number) for number in sorted({row[1] for row in books.interfaces()[0]})]
 
 
-def survey(source: Sources, options: Options) -> tuple[Info, VxtapError | OSError | None]:
+def survey(source: Sources, options: Options) -> tuple[Info, VxtapError | OSError | MemoryError | None]:
     """Take stock of a source up to its end or a fault, which is given back beside what was found."""
     status = COLUMNS.index("status")
     offset, size = _facts.fields()[status][2:4]
