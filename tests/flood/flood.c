@@ -1,5 +1,5 @@
 /* Floods the core with as many frames or blocks as are asked for, all made to be expensive, and tells what that cost:
- * `flood KIND COUNT` prints steps (see flood.h), and the bytes of all its tables at their largest. */
+ * `flood KIND COUNT` prints steps (see flood.h), the bytes of its tables at their largest, and how many they may be. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -128,6 +128,9 @@ static void again(flood *f, uint32_t i)
         put_fragment(f, 1, 1, true, 8);
 }
 
+/* Pairs that complete each other. */
+static void complete(flood *f, uint32_t i) { put_fragment(f, i / 2, i % 2, i % 2 == 0, 8); }
+
 static void section(flood *f)
 {
     uint8_t *p = put(f, 28);
@@ -178,6 +181,26 @@ static void put_packet(flood *f, uint32_t number, uint32_t which)
 static void sights(flood *f, uint32_t i) { put_packet(f, i % 2, i); }
 static void same_sights(flood *f, uint32_t i) { put_packet(f, i % 16 == 0, i % 16 == 0 ? i : 7); }
 
+/* Every frame is of a tunnel of its own. */
+static void tunnels(flood *f, uint32_t i)
+{
+    enum { SIZE = 14 + 20 + 8 + 8 };
+    uint8_t *p = put(f, VXT_PCAP_RECORD_LEN + SIZE), *ip = p + VXT_PCAP_RECORD_LEN + 14, *udp = ip + 20;
+
+    vxt_put_le32(p + 8, SIZE);
+    vxt_put_le32(p + 12, SIZE);
+    ip[-2] = 8;
+    ip[0] = 0x45;
+    ip[3] = SIZE - 14;
+    ip[9] = 17;
+    vxt_put_le32(ip + 12, i);
+    udp[2] = 4789 >> 8;
+    udp[3] = 4789 & 0xff;
+    udp[5] = SIZE - 14 - 20;
+    udp[8] = 8;
+    vxt_put_le16(udp + 12, (uint16_t)(i >> 4));
+}
+
 typedef struct kind {
     const char *name;
     void (*make)(flood *, uint32_t);
@@ -188,6 +211,7 @@ typedef struct kind {
 static const kind kinds[] = {
     {"distinct", distinct, false, 1}, {"clashing", clashing, false, 1},
     {"many", many, false, 1},         {"again", again, false, 1},
+    {"complete", complete, false, 1}, {"tunnels", tunnels, false, 1},
     {"interfaces", interface, true, 0}, {"sections", sections, true, 0},
     {"sights", sights, false, 276},   {"same-sights", same_sights, false, 276},
 };
@@ -209,6 +233,8 @@ static void put_header(flood *f, const kind *k)
 
 static void flood_with(const kind *k, uint32_t count)
 {
+    const size_t limit = VXT_MAX_INTERFACES * sizeof(vxt_interface) + MOST_SLOTS * sizeof(vxt_slot) +
+                         VXT_MAX_SIGHTS * sizeof(vxt_sight);
     flood *f = calloc(1, sizeof *f);
 
     if (!f)
@@ -218,11 +244,15 @@ static void flood_with(const kind *k, uint32_t count)
     f->scan.pass.options.depth = 1;
     vxt_key_set(&f->scan.pass.memory.sights.key, 1);
     vxt_frags_begin(&f->scan.pass.memory.frags, 1, UINT64_C(30000000000), MOST_SLOTS);
+    f->scan.pass.options.ports[0] = (vxt_port){4789, VXT_TUNNEL_VXLAN};
+    f->scan.pass.options.port_count = 1;
+    f->scan.pass.census = get(NULL, sizeof *f->scan.pass.census);
+    memset(f->scan.pass.census, 0, sizeof *f->scan.pass.census);
     put_header(f, k);
     for (uint32_t i = 0; i < count; i++)
         k->make(f, i);
     run(f);
-    printf("%llu %zu\n", (unsigned long long)flood_steps, f->memory);
+    printf("%llu %zu %zu\n", (unsigned long long)flood_steps, f->memory, limit);
 }
 
 int main(int argc, char **argv)
