@@ -11,6 +11,7 @@ typedef struct piece {
     uint32_t offset, length, captured;
     bool more;
     uint8_t *data;
+    uint8_t inside; /* the protocol that it names */
     uint64_t frame;
 } piece;
 
@@ -19,7 +20,8 @@ typedef struct datagram {
     bool there;
     int64_t ts;
     uint64_t order; /* of arrival */
-    size_t count, again; /* fragments, and copies of them that came later */
+    size_t again; /* how many came again while it waited */
+    size_t count;
     piece pieces[MOST_COMMANDS];
     bool has_first;
     vxt_packet first;
@@ -33,7 +35,7 @@ typedef struct model {
     bool partial;
     uint64_t frame, timeout;
     int64_t ts;    /* of the last fragment */
-    int64_t clock; /* of the last one that counts */
+    int64_t clock; /* of the last one that has any */
     uint8_t source[SOURCE]; /* all fragments' bytes are cut out of this */
 } model;
 
@@ -77,7 +79,7 @@ static uint32_t total_of(const datagram *d)
     return 0;
 }
 
-/* Where the captured bytes of a datagram end, as far as one is known to be cut. */
+/* Where the first byte is missing that a fragment should have brought: behind it bytes are of no use, and not compared. */
 static uint32_t cut_of(const datagram *d)
 {
     uint32_t cut = UINT32_MAX;
@@ -90,12 +92,13 @@ static uint32_t cut_of(const datagram *d)
 
 static bool is_again(const datagram *d, const vxt_fragment *f)
 {
-    size_t most = cut_of(d) > f->offset ? cut_of(d) - f->offset : 0;
+    uint32_t cut = cut_of(d);
 
     for (size_t i = 0; i < d->count; i++) {
         const piece *p = &d->pieces[i];
         size_t both = p->captured < vxt_left(f->data) ? p->captured : vxt_left(f->data);
-        both = both < most ? both : most;
+        if (both > (cut > f->offset ? cut - f->offset : 0))
+            both = cut > f->offset ? cut - f->offset : 0;
         if (p->offset == f->offset && p->length == f->length && p->more == f->more &&
             (both == 0 || memcmp(p->data, f->data.p, both) == 0))
             return true;
@@ -140,7 +143,7 @@ static void keep(model *m, datagram *d, const vxt_fragment *f)
     }
     REQUIRE(d->count < MOST_COMMANDS);
     p = &d->pieces[d->count++];
-    *p = (piece){f->offset, f->length, (uint32_t)vxt_left(f->data), f->more, NULL, f->frame};
+    *p = (piece){f->offset, f->length, (uint32_t)vxt_left(f->data), f->more, NULL, f->inside, f->frame};
     p->data = fuzz_allocate(p->captured);
     memcpy(p->data, f->data.p, p->captured);
 }
@@ -157,7 +160,7 @@ static vxt_status expect(model *m, datagram *d, const vxt_fragment *f)
     if (d->there && d->state == VXT_DATAGRAM_REFUSED)
         return VXT_FRAGMENT_OVERLAP;
     if (d->there && is_again(d, f)) {
-        d->again += d->state == VXT_DATAGRAM_OPEN;
+        d->again++;
         return VXT_FRAGMENT_JOINED;
     }
     REQUIRE(!d->there || (!is_old(m, d) && !is_clash(d, f))); /* the core should have given it up */
@@ -175,30 +178,34 @@ static void check_whole(model *m, const datagram *d)
 {
     uint8_t inside;
     vxt_span whole = vxt_frags_whole(&m->frags, &inside);
-    uint32_t end = total_of(d);
+    uint32_t end = total_of(d) < cut_of(d) ? total_of(d) : cut_of(d);
 
-    for (size_t i = 0; i < d->count; i++)
-        if (d->pieces[i].captured < d->pieces[i].length && d->pieces[i].offset + d->pieces[i].captured < end)
-            end = d->pieces[i].offset + d->pieces[i].captured;
     REQUIRE(whole.at == 0 && whole.end == end && whole.wire_end == total_of(d));
     for (size_t i = 0; i < d->count; i++) {
         const piece *p = &d->pieces[i];
         uint32_t n = p->offset >= end ? 0 : p->captured < end - p->offset ? p->captured : end - p->offset;
         REQUIRE(n == 0 || memcmp(whole.frame + p->offset, p->data, n) == 0);
+        REQUIRE(p->offset != 0 || p->inside == inside);
     }
 }
 
-/* The list of its frames, the last to come first; copies are noted as long as there is room. */
+/* The list of its frames, the last to come first. Those that came again may be missing where memory is short. */
 static void check_held(const model *m, const vxt_datagram *leaving, const datagram *d)
 {
-    uint32_t held = leaving->held;
-    size_t left = d->count, noted = 0;
+    size_t count = d->count, again = d->again;
+    uint64_t before = UINT64_MAX;
 
-    REQUIRE(leaving->frames == d->count + d->again);
-    for (; held != VXT_FRAG_NONE; held = vxt_frags_held(&m->frags, held)->next, noted++)
-        if (left && vxt_frags_held(&m->frags, held)->frame == d->pieces[left - 1].frame)
-            left--;
-    REQUIRE(left == 0 && noted <= leaving->frames);
+    REQUIRE(leaving->frames == count + again);
+    for (uint32_t i = leaving->held; i != VXT_FRAG_NONE; i = vxt_frags_held(&m->frags, i)->next) {
+        uint64_t frame = vxt_frags_held(&m->frags, i)->frame;
+        REQUIRE(frame < before);
+        before = frame;
+        if (count > 0 && frame == d->pieces[count - 1].frame)
+            count--;
+        else
+            REQUIRE(again-- > 0);
+    }
+    REQUIRE(count == 0);
 }
 
 /* The first fragment of a datagram that is given up, alone. */
@@ -216,13 +223,15 @@ static void check_first(model *m, const vxt_datagram *leaving, const datagram *d
             memcmp(first.frame + first.at, d->pieces[d->first_piece].data + d->first_at, d->first.caplen) == 0);
 }
 
-static const datagram *oldest_open(const model *m)
+/* Of those that wait; with or without refused ones. */
+static const datagram *oldest_of(const model *m, bool open)
 {
     const datagram *best = NULL;
 
     for (int i = 0; i < KEYS; i++) {
         const datagram *d = &m->datagrams[i];
-        if (d->there && d->state == VXT_DATAGRAM_OPEN && (!best || d->order < best->order))
+        if (d->there && d->state != VXT_DATAGRAM_DONE && (!open || d->state == VXT_DATAGRAM_OPEN) &&
+            (!best || d->order < best->order))
             best = d;
     }
     return best;
@@ -245,7 +254,7 @@ static void check_leaving(model *m, const vxt_fragment *f)
     } else {
         REQUIRE(m->frags.leaving_as == VXT_FRAGMENT_LOST);
         /* By its time, or for room, or at the end: then the oldest. */
-        REQUIRE(is_old(m, d) || (d == oldest_open(m) && (!f || m->frags.capacity == m->frags.most)));
+        REQUIRE(is_old(m, d) || (d == oldest_of(m, true) && (!f || m->frags.capacity == m->frags.most)));
         check_first(m, leaving, d);
         forget(d);
     }
@@ -278,18 +287,29 @@ static void forget_what_it_forgot(model *m)
     }
 }
 
+/* The time goes on, and who has waited too long goes. */
+static void tick(model *m, const vxt_fragment *f)
+{
+    const datagram *oldest;
+
+    if (f->ts != VXT_NAT)
+        m->clock = f->ts;
+    forget_what_it_forgot(m);
+    if (vxt_frags_tick(&m->frags, f->ts))
+        while (vxt_frags_expire(&m->frags) == VXT_GIVE_UP)
+            check_leaving(m, f);
+    forget_what_it_forgot(m);
+    oldest = oldest_of(m, false);
+    REQUIRE(!oldest || f->ts == VXT_NAT || !is_old(m, oldest));
+}
+
 static void add(model *m, const vxt_fragment *f)
 {
     datagram *d = &m->datagrams[f->id];
     vxt_status status;
     int steps = 0;
 
-    forget_what_it_forgot(m);
-    if (f->ts != VXT_NAT)
-        m->clock = f->ts;
-    if (vxt_frags_tick(&m->frags, f->ts))
-        while (vxt_frags_expire(&m->frags) == VXT_GIVE_UP)
-            check_leaving(m, f);
+    tick(m, f);
     while ((status = vxt_frags_add(&m->frags, f)) == VXT_GIVE_UP || status == VXT_MORE_FRAGMENTS) {
         REQUIRE(steps++ < 2 * KEYS);
         if (status == VXT_GIVE_UP)
@@ -318,6 +338,7 @@ static void run_command(model *m, const uint8_t *c)
     uint32_t captured;
 
     f.more = c[0] >> 3 & 1;
+    f.inside = c[5];
     m->ts += c[0] & 0x80 ? -steps[1] : steps[c[0] >> 4 & 3];
     f.ts = c[5] == 0xff ? VXT_NAT : m->ts;
     f.frame = ++m->frame;
