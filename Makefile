@@ -6,10 +6,11 @@ PYTHON ?= python3
 VENV ?= .venv
 CAPTURE ?= tests/data/01-curl-nva1.pcap
 BIN := $(VENV)/bin
+FUZZ_SECONDS ?= 900
 CFLAGS_STRICT := -std=c11 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wcast-align -Wcast-qual \
 	-Wstrict-prototypes -Werror
 
-.PHONY: demo test lint format unit bench bench-quick package tools clean
+.PHONY: demo test lint format unit fuzz fuzz-smoke test-asan bench bench-quick package tools clean
 
 demo: $(VENV)/installed
 	@mkdir -p demo
@@ -28,9 +29,16 @@ lint: $(VENV)/testing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/cython-lint --no-pycodestyle --max-line-length 120 vxtap/_core.pyx vxtap/_csrc.pxd
+	$(BIN)/cython-lint --no-pycodestyle --max-line-length 120 vxtap/*.pyx vxtap/*.pxd
 	for file in csrc/*.c; do $${CC:-cc} $(CFLAGS_STRICT) -fsyntax-only $$file || exit 1; done
 	for file in csrc/*.h; do $${CC:-cc} $(CFLAGS_STRICT) -fsyntax-only -x c $$file || exit 1; done
+
+# The targets of tests/fuzz, for so many seconds each; skipped where there is no clang.
+fuzz: $(VENV)/testing tools
+	$(BIN)/python tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
+
+fuzz-smoke:
+	$(MAKE) fuzz FUZZ_SECONDS=60
 
 format: $(VENV)/testing
 	$(BIN)/ruff check --fix .
@@ -64,11 +72,14 @@ $(VENV)/testing: $(VENV)/installed
 	$(BIN)/python -m pip install -q --group dev
 	@touch $@
 
-# tshark, which some tests compare with: taken where it can be had without asking anybody.
+# tshark, which some tests compare with, and clang for fuzzing: taken where they can be had without asking anybody.
+TOOLS := tshark clang
 tools:
-	@command -v tshark >/dev/null 2>&1 || { command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ] \
-		&& { apt-get install -y -qq tshark >/dev/null 2>&1 || { apt-get update -qq >/dev/null 2>&1 \
-		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq tshark >/dev/null 2>&1; }; } || true; }
+	@for tool in $(TOOLS); do command -v $$tool >/dev/null 2>&1 || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ] && command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get install -y -qq $$missing >/dev/null 2>&1 || { apt-get update -qq >/dev/null 2>&1; \
+		for tool in $$missing; do apt-get install -y -qq $$tool >/dev/null 2>&1; done; }; fi; true
 
 clean:
-	rm -rf build dist demo *.egg-info vxtap/_core.c vxtap/*.so
+	rm -rf build dist demo *.egg-info vxtap/_*.c vxtap/*.so

@@ -1,4 +1,4 @@
-"""Only the extension; everything else is in pyproject.toml."""
+"""Only the extensions; everything else is in pyproject.toml."""
 
 import os
 import sysconfig
@@ -12,18 +12,25 @@ STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")
 # More flags for the compiler and the linker, for a build with sanitizers.
 EXTRA = os.environ.get("VXTAP_CFLAGS", "").split()
 
-core = Extension(
-    "vxtap._core",
-    ["vxtap/_core.pyx", "csrc/vxtap.c"],
-    include_dirs=["csrc"],
-    depends=[*glob("csrc/*.[ch]"), "vxtap/_csrc.pxd"],
-    extra_compile_args=["-std=c11", "-O3", "-fvisibility=hidden", *EXTRA],
-    extra_link_args=EXTRA,
-    define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],
-    py_limited_api=STABLE_ABI,
-)
+# The core as one translation unit, and the parts of it that hold tables and texts.
+SOURCES = {"_core": ["vxtap.c"], "_facts": ["vxt_packet.c", "vxt_link.c", "vxt_text.c"]}
+
+
+def extension(name: str, sources: list[str]) -> Extension:
+    """One module of the border."""
+    return Extension(
+        f"vxtap.{name}",
+        [f"vxtap/{name}.pyx", *(f"csrc/{source}" for source in sources)],
+        include_dirs=["csrc"],
+        depends=[*glob("csrc/*.[ch]"), "vxtap/_csrc.pxd"],
+        extra_compile_args=["-std=c11", "-O3", "-fvisibility=hidden", *EXTRA],
+        extra_link_args=EXTRA,
+        define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],
+        py_limited_api=STABLE_ABI,
+    )
+
 
 setup(
-    ext_modules=cythonize([core]),
+    ext_modules=cythonize([extension(name, sources) for name, sources in SOURCES.items()]),
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if STABLE_ABI else {},
 )

@@ -17,6 +17,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cut
 import machine
 from pair import PairResult, Run, pair, printed_seconds, run
 
@@ -123,6 +124,37 @@ def measure_decap(tools: Tools, captures: dict[str, Path]) -> dict[str, float]:
         size = [f"{facts.bytes / 1e6:.0f}", f"{facts.packets:,}"]
         table.add(name, *size, milliseconds(ours), milliseconds(theirs), ratio(result), speed)
     return peaks
+
+
+def measure_stages(tools: Tools, path: Path) -> None:
+    """What the stages that remember packets cost, on the full-MTU capture: each against the same job without it."""
+    table = Table(
+        "Second sights and reassembly (whole commands)",
+        ["job", "ms", "against", "ms", SPREAD, "goal"],
+    )
+    table.start()
+    out = tools.scratch / "out.pcap"
+    fragments = cut.ensure(path)
+    plain = tools.vxtap("decap", str(path), "-o", str(out), "--quiet")
+    cases = [
+        ("looking for second sights", plain, "`--no-once`", [*plain, "--no-once"], "1.05"),
+        (
+            "every packet in two fragments",
+            tools.vxtap("decap", str(fragments), "-o", str(out), "--quiet"),
+            "the same packets whole",
+            plain,
+            "1.6",
+        ),
+    ]
+    for name, command, other, reference, goal in cases:
+        for one in (command, reference):
+            out.unlink(missing_ok=True)
+            run(one)
+            data.check_inner(out, data.facts_of(path))
+        result = pair(command, reference, tools.rounds, lambda: out.unlink(missing_ok=True))
+        ours, theirs = result.seconds
+        table.add(name, milliseconds(ours), other, milliseconds(theirs), ratio(result), goal)
+    out.unlink(missing_ok=True)
 
 
 def check_read(one: Run, facts: data.Facts, columns: list[str]) -> None:
@@ -244,6 +276,7 @@ def main(arguments: list[str]) -> int:
         walk = machine.build_walk(Path(build))
         tools = Tools(walk, Path(scratch), rounds, itemsize(sys.executable))
         peaks = measure_decap(tools, captures)
+        measure_stages(tools, dict(made)["mtu"])
         measure_read(tools, captures)
         measure_start(tools)
         measure_memory(tools, peaks)

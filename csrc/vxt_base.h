@@ -67,7 +67,8 @@ enum {
     X(MORE_OUTPUT, STEP, more_output, "the output is full: call again with room")                                      \
     X(MORE_INTERFACES, STEP, more_interfaces, "the interface table is full: grow it and call again")                   \
     X(MORE_SIGHTS, STEP, more_sights, "the table of packets seen is full: grow it and call again")                     \
-    X(MORE_HISTORY, STEP, more_history, "bytes of packets that were passed are needed: bring them back and call again") \
+    X(MORE_HISTORY, STEP, more_history,                                                                                \
+      "bytes of packets that were passed are needed: bring them back and call again")                                  \
     X(MORE_FRAGMENTS, STEP, more_fragments, "the memory for fragments is full: grow it and call again")                \
     X(GIVE_UP, STEP, give_up, "a datagram has to be given up before the frame is decided (within the core only)")      \
     X(EMPTY, TRUNCATED, empty, "the file is empty")                                                                    \

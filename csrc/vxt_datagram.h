@@ -10,8 +10,8 @@ enum {
     VXT_FRAG_UNIT = 8,    /* bytes: all offsets are multiples */
     VXT_FRAG_WORDS = VXT_FRAG_PAGE / VXT_FRAG_UNIT / 64,
     VXT_FRAG_PAGES = (VXT_MAX_DATAGRAM + VXT_FRAG_PAGE) / VXT_FRAG_PAGE,
-    VXT_FRAG_HELD = 8,      /* fragments that a slot of memory has room for */
-    VXT_FRAG_LEAST = 64,    /* slots: more than any one datagram needs */
+    VXT_FRAG_HELD = 8,       /* fragments that a slot of memory has room for */
+    VXT_FRAG_LEAST = 64,     /* slots: pages for any one datagram, of at most 512 fragments */
     VXT_FRAG_REMEMBERED = 64 /* pages of complete datagrams that are kept, to know their fragments again */
 };
 #define VXT_FRAG_NONE UINT32_MAX
@@ -23,8 +23,8 @@ typedef enum vxt_datagram_state {
 } vxt_datagram_state;
 
 typedef struct vxt_datagram {
-    vxt_packet first;   /* the row that its first fragment would be alone, where `has_first` */
-    uint32_t first_at;  /* where that row's inner frame starts in the datagram */
+    vxt_packet first;  /* the row that its first fragment would be alone, where `has_first` */
+    uint32_t first_at; /* where that row's inner frame starts in the datagram */
     bool has_first, first_fine;
     uint8_t version, proto; /* of the key; proto is 0 in IPv6 */
     uint8_t inside;         /* the protocol that the fragment with the beginning names */
@@ -39,7 +39,7 @@ typedef struct vxt_datagram {
     uint32_t reach;        /* end of the fragment that reaches furthest */
     uint32_t cut;          /* a snaplen cut bytes off from here on; UINT32_MAX where none did */
     uint32_t frames;       /* that have come, those that came again among them */
-    uint32_t held;         /* the list of them, the last to come first; where memory is short, not all that came again */
+    uint32_t held; /* the list of them, the last to come first; where memory is short, not all that came again */
     uint32_t pages[VXT_FRAG_PAGES];
 } vxt_datagram;
 
@@ -48,13 +48,11 @@ typedef struct vxt_page {
     uint8_t data[VXT_FRAG_PAGE];
 } vxt_page;
 
+/* A frame that a fragment came in. */
 typedef struct vxt_held {
     uint64_t frame;
     uint32_t next;
-    uint16_t unit, captured; /* where it starts, and how many bytes of it were captured; VXT_FRAG_AGAIN: it came before */
 } vxt_held;
-
-enum { VXT_FRAG_AGAIN = UINT16_MAX };
 
 /* A slot of memory: one of each, which have nothing to do with each other beyond having the same number. */
 typedef struct vxt_slot {
@@ -75,20 +73,21 @@ typedef struct vxt_frag_list {
 } vxt_frag_list;
 
 typedef struct vxt_frags {
-    vxt_slot *slots;             /* memory of the caller, who grows it when asked */
-    uint8_t *whole;              /* the same: VXT_MAX_DATAGRAM bytes */
-    uint32_t capacity, most;     /* slots there are, and how many there may be */
+    vxt_slot *slots;         /* memory of the caller, who grows it when asked */
+    uint8_t *whole;          /* the same: VXT_MAX_DATAGRAM bytes */
+    uint32_t capacity, most; /* slots there are, and how many there may be */
     vxt_spares pages, datagrams, held;
     vxt_frag_list waiting, done; /* open and refused ones by their first fragment; complete ones */
     uint32_t done_pages;
-    uint64_t seed;               /* random */
-    uint64_t timeout;            /* ns */
-    int64_t clock;               /* time of the last fragment that has one */
-    uint64_t frame;              /* the last one that was decided, and how: it may be asked for again */
+    uint64_t seed;    /* random */
+    uint64_t timeout; /* ns */
+    int64_t clock;    /* time of the last frame that has one */
+    int64_t deadline; /* behind this time the oldest that waits has waited too long */
+    uint64_t frame;   /* the last one that was decided, and how: it may be asked for again */
     vxt_status result;
-    uint32_t current;            /* the datagram that it was added to, or VXT_FRAG_NONE */
-    uint32_t leaving;            /* the datagram to be given up */
-    vxt_status leaving_as;       /* what its fragments are then: FRAGMENT_LOST or FRAGMENT_OVERLAP */
+    uint32_t current;      /* the datagram that it was added to, or VXT_FRAG_NONE */
+    uint32_t leaving;      /* the datagram to be given up */
+    vxt_status leaving_as; /* what its fragments are then: FRAGMENT_LOST or FRAGMENT_OVERLAP */
 } vxt_frags;
 
 /* A fragment as its IP header describes it. */
@@ -104,10 +103,9 @@ typedef struct vxt_fragment {
     uint64_t frame;
 } vxt_fragment;
 
-static inline vxt_datagram *vxt_frags_leaving(const vxt_frags *frags)
-{
-    return &frags->slots[frags->leaving].datagram;
-}
+static inline vxt_datagram *vxt_frags_at(const vxt_frags *frags, uint32_t i) { return &frags->slots[i].datagram; }
+
+static inline vxt_datagram *vxt_frags_leaving(const vxt_frags *frags) { return vxt_frags_at(frags, frags->leaving); }
 
 static inline vxt_held *vxt_frags_held(const vxt_frags *frags, uint32_t i)
 {

@@ -40,16 +40,16 @@ static VXT_HOT bool is_looked_at(const vxt_frame *frame, const vxt_options *opti
     return options->once && (frame->link == VXT_LINK_SLL2 || frame->several) && frame->ts != VXT_NAT;
 }
 
-/* `packet` starts with the IP header; it ends where `span`, behind that header, ends. */
-static vxt_status look(const vxt_frame *frame, vxt_sights *sights, vxt_span packet, vxt_span span, uint32_t interface)
+/* `packet` stands at the IP header, `rest` behind it. */
+static vxt_status look(const vxt_frame *frame, vxt_sights *sights, vxt_span packet, vxt_span rest, uint32_t interface)
 {
     vxt_sighting sighting = {.ts = frame->ts, .frame = frame->number};
+    vxt_span whole = vxt_span_whole(packet, rest);
 
-    packet.end = span.end;
-    sighting.bytes = vxt_span_rest(packet);
-    sighting.wire = span.wire_end - packet.at;
+    sighting.bytes = vxt_span_rest(whole);
+    sighting.wire = vxt_span_wire(whole);
     sighting.offset = frame->offset + packet.at;
-    sighting.interface = (uint64_t)frame->interface_number << 32 | (frame->link == VXT_LINK_SLL2 ? interface : 0);
+    sighting.interface = (uint64_t)frame->interface_id << 32 | (frame->link == VXT_LINK_SLL2 ? interface : 0);
     return vxt_sights_look(sights, &sighting);
 }
 

@@ -1,5 +1,5 @@
-/* vxt_decap.h: one frame -> one record. Written once; scan and rewrite both stand on it. The stages, in this order: link,
- * IP, second sight, reassembly, UDP or GRE, tunnel, inner. */
+/* vxt_decap.h: one frame -> one record. Written once; scan and rewrite both stand on it. The stages, in this order:
+ * link, IP, second sight, reassembly, UDP or GRE, tunnel, inner. */
 #ifndef VXT_DECAP_H
 #define VXT_DECAP_H
 
@@ -16,8 +16,8 @@ typedef struct vxt_memory {
 
 /* Decide what becomes of a frame. VXT_OK: all of `r` is written, and r->status is the outcome. `inner` is the inner
  * frame where that is VXT_OK; the UDP payload where it is VXT_OTHER_PORT; else the frame as captured. Else MORE_SIGHTS,
- * MORE_FRAGMENTS or GIVE_UP (see vxt_frag.h): nothing is decided, and the frame may be asked for again, as it may after
- * VXT_OK, until another one is. */
+ * MORE_HISTORY, MORE_FRAGMENTS or GIVE_UP (see vxt_frag.h): nothing is decided, and the frame may be asked for again,
+ * as it may after VXT_OK, until another one is. */
 vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
                      vxt_span *inner);
 

@@ -14,6 +14,10 @@ typedef struct vxt_encap {
     uint16_t gbp;
 } vxt_encap;
 
+/* Every parser of a tunnel header is called vxt_PARSER_parse, by its name in VXT_TUNNELS, and gets the tunnels over GRE
+ * that are asked for (bit n for the tunnel with value n). It fills `encap`, and `span` becomes the inner frame. Returns
+ * VXT_OK, TRUNCATED_OUTER, MALFORMED, NO_VNI_FLAG, INNER_TYPE. */
+
 /* What an ethertype in a tunnel header says of the inside. */
 static inline vxt_link_kind vxt_encap_inside(uint16_t ethertype)
 {

@@ -12,10 +12,11 @@ typedef struct vxt_frame {
     int64_t ts;                /* nanoseconds since 1970, or VXT_NAT */
     uint32_t wirelen;          /* never less than what was captured */
     uint32_t interface;        /* index into the interface table */
+    uint32_t interface_id;     /* in its section */
     uint32_t interface_number; /* for the record: counted over all sections of a pcapng */
     uint32_t flags;            /* VXT_FLAG_OUTGOING, VXT_FLAG_NO_TIME */
-    bool several; /* the capture tells interfaces apart: a pcapng section with more than one, so far */
-    bool fine;    /* its interface's times can have digits below a microsecond */
+    bool several;              /* the capture tells interfaces apart: a pcapng section with more than one, so far */
+    bool fine;                 /* its interface's times can have digits below a microsecond */
     vxt_link_kind link;
     vxt_status status; /* VXT_OK, or what framing found wrong with this one frame */
 } vxt_frame;

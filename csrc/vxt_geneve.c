@@ -5,11 +5,12 @@
 enum { GENEVE_LEN = 8 };
 
 /* Options are passed unread, also critical ones: nobody here acts on the packet. */
-vxt_status vxt_geneve_parse(vxt_span *span, vxt_encap *encap)
+vxt_status vxt_geneve_parse(uint32_t gre, vxt_span *span, vxt_encap *encap)
 {
     const uint8_t *h = vxt_span_take(span, GENEVE_LEN);
     uint32_t options;
 
+    (void)gre;
     if (!h)
         return vxt_span_why(*span, GENEVE_LEN);
     if (h[0] >> 6 != 0)

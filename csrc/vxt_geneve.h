@@ -4,8 +4,7 @@
 
 #include "vxt_encap.h"
 
-/* Pass the header and its options: `encap` is filled and `span` becomes the inner frame. VXT_OK, TRUNCATED_OUTER,
- * MALFORMED. */
-vxt_status vxt_geneve_parse(vxt_span *span, vxt_encap *encap);
+/* See vxt_encap.h. */
+vxt_status vxt_geneve_parse(uint32_t gre, vxt_span *span, vxt_encap *encap);
 
 #endif

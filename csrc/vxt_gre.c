@@ -3,7 +3,14 @@
 #include "vxt_bytes.h"
 
 enum { GRE_LEN = 4, ERSPAN_II_LEN = 8, ERSPAN_III_LEN = 12, ERSPAN_PLATFORM_LEN = 8 };
-enum { GRE_CHECKSUM = 0x8000, GRE_ROUTING = 0x4000, GRE_KEY = 0x2000, GRE_SEQUENCE = 0x1000, GRE_VERSION = 0x0007, GRE_RESERVED = 0x0ff8 };
+enum {
+    GRE_CHECKSUM = 0x8000,
+    GRE_ROUTING = 0x4000,
+    GRE_KEY = 0x2000,
+    GRE_SEQUENCE = 0x1000,
+    GRE_VERSION = 0x0007,
+    GRE_RESERVED = 0x0ff8
+};
 enum { PROTO_ERSPAN = 0x88be, PROTO_ERSPAN_III = 0x22eb, ERSPAN_CUT = 0x0400, ERSPAN_SESSION = 0x03ff };
 
 /* Which kind of GRE this is, as far as that kind was asked for; VXT_TUNNEL_NONE where it was not. */
@@ -55,7 +62,7 @@ static vxt_status pass_words(uint16_t bits, vxt_span *span, uint32_t *key)
     return VXT_OK;
 }
 
-vxt_status vxt_gre_parse(uint32_t wanted, vxt_span *span, vxt_encap *encap)
+vxt_status vxt_gre_parse(uint32_t gre, vxt_span *span, vxt_encap *encap)
 {
     const uint8_t *h = vxt_span_take(span, GRE_LEN);
     uint16_t bits, proto;
@@ -72,7 +79,8 @@ vxt_status vxt_gre_parse(uint32_t wanted, vxt_span *span, vxt_encap *encap)
         return VXT_MALFORMED;
     if ((status = pass_words(bits, span, &key)) != VXT_OK)
         return status;
-    *encap = (vxt_encap){kind_of(wanted, bits, proto), vxt_encap_inside(proto), key, vxt_encap_reserved(bits & GRE_RESERVED), 0};
+    *encap = (vxt_encap){kind_of(gre, bits, proto), vxt_encap_inside(proto), key,
+                         vxt_encap_reserved(bits & GRE_RESERVED), 0};
     switch (encap->tunnel) {
     case VXT_TUNNEL_NVGRE:
         encap->vni = key >> 8;

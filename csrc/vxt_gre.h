@@ -4,8 +4,7 @@
 
 #include "vxt_encap.h"
 
-/* Pass the headers of the kinds in `wanted` (bit n for the tunnel with value n): `encap` is filled and `span` becomes
- * the inner frame. VXT_OK, TRUNCATED_OUTER, MALFORMED, INNER_TYPE. */
-vxt_status vxt_gre_parse(uint32_t wanted, vxt_span *span, vxt_encap *encap);
+/* See vxt_encap.h. */
+vxt_status vxt_gre_parse(uint32_t gre, vxt_span *span, vxt_encap *encap);
 
 #endif

@@ -5,8 +5,8 @@
 #include "vxt_packet.h"
 #include "vxt_slice.h"
 
-/* Fill the inner columns of `r`, which are zero, up to `level`; with INNER_RAW the frame starts with IP, and `ethertype`
- * says which. Whatever the bytes say, this cannot fail: it sets flags. */
+/* Fill the inner columns of `r`, which are zero, up to `level`; with INNER_RAW the frame starts with IP, and
+ * `ethertype` says which. Whatever the bytes say, this cannot fail: it sets flags. */
 void vxt_inner_parse(vxt_span frame, vxt_level level, vxt_packet *r);
 
 #endif

@@ -8,12 +8,10 @@ enum { NO_OPTIONS = 0x45 }; /* first byte of nearly every IPv4 packet: version 4
 
 /* A length field has been read, and says that `length` bytes follow here. A field of 0 is what segmentation offload and
  * BIG TCP leave behind: the packet goes to the end of the frame. */
-static VXT_HOT void apply_length(vxt_span *span, uint32_t field, uint32_t length, vxt_ip *ip)
+static VXT_HOT void apply_length(vxt_span *span, uint32_t field, uint32_t length)
 {
-    if (field == 0)
-        return;
-    ip->beyond = length > vxt_span_wire(*span);
-    vxt_span_set(span, length);
+    if (field != 0)
+        vxt_span_set(span, length);
 }
 
 static VXT_HOT vxt_status parse_ipv4(vxt_span *span, vxt_ip *ip)
@@ -42,9 +40,10 @@ static VXT_HOT vxt_status parse_ipv4(vxt_span *span, vxt_ip *ip)
     ip->dst = h + 16;
     if (total_len != 0 && total_len < header_len)
         return VXT_MALFORMED;
+    ip->beyond = total_len > vxt_span_wire(*span) + IPV4_LEN; /* known also where the options are cut */
     if (header_len > IPV4_LEN && !vxt_span_take(span, header_len - IPV4_LEN))
         return vxt_span_why(*span, header_len - IPV4_LEN); /* by the lengths outside: its own counts from here on */
-    apply_length(span, total_len, total_len - header_len, ip);
+    apply_length(span, total_len, total_len - header_len);
     return VXT_OK;
 }
 
@@ -127,7 +126,8 @@ static vxt_status parse_ipv6(vxt_ip_reach reach, vxt_span *span, vxt_ip *ip)
     ip->src = h + 8;
     ip->dst = h + 24;
     payload_len = vxt_be16(h + 4);
-    apply_length(span, payload_len, payload_len, ip);
+    ip->beyond = payload_len > vxt_span_wire(*span);
+    apply_length(span, payload_len, payload_len);
     return pass_extensions(reach, span, ip);
 }
 

@@ -20,7 +20,7 @@ const vxt_name vxt_flag_names[] = {
         {NULL, NULL, NULL, NULL, 0, 0}};
 
 const vxt_name vxt_tunnel_names[] = {
-#define X(name, value, option, carrier, port, text) {#name, #carrier, option, text, VXT_TUNNEL_##name, port},
+#define X(name, value, option, carrier, port, parser, text) {#name, #carrier, option, text, VXT_TUNNEL_##name, port},
     VXT_TUNNELS(X)
 #undef X
         {NULL, NULL, NULL, NULL, 0, 0}};

@@ -85,7 +85,7 @@ static inline void vxt_packet_clear(vxt_packet *r)
     X(INNER_VLAN, 3, "the inner frame has a VLAN tag")                                                                 \
     X(INNER_FRAGMENT, 4, "the inner packet is a fragment")                                                             \
     X(GBP, 5, "the G bit is set: `gbp` holds a group policy id")                                                       \
-    X(RESERVED_BITS, 6, "a reserved bit of the VXLAN header is set")                                                   \
+    X(RESERVED_BITS, 6, "a reserved bit of the tunnel header is set")                                                  \
     X(OUTGOING, 7, "the collector itself sent the frame, by its link layer or pcapng flags")                           \
     X(NO_TIME, 8, "the frame has no time, or one that 64 bits of nanoseconds do not hold")                             \
     X(REASSEMBLED, 9, "the frame completed a datagram of several fragments: the inner frame is not in one piece")      \
@@ -98,20 +98,20 @@ enum vxt_flag {
 #undef X
 };
 
-/* Tunnels: X(NAME, value, name as an option, what carries it, UDP port by default, meaning). */
+/* Tunnels: X(NAME, value, name as an option, what carries it, UDP port by default, who parses it, meaning). */
 #define VXT_TUNNELS(X)                                                                                                 \
-    X(NONE, 0, "", NONE, 0, "no tunnel")                                                                               \
-    X(VXLAN, 1, "vxlan", UDP, 4789, "VXLAN, RFC 7348")                                                                 \
-    X(VXLAN_GPE, 2, "vxlan-gpe", UDP, 4790, "generic protocol extension of VXLAN, draft-ietf-nvo3-vxlan-gpe")          \
-    X(GENEVE, 3, "geneve", UDP, 6081, "Geneve, RFC 8926")                                                              \
-    X(GRE, 4, "gre", GRE, 0, "GRE, RFC 2784 and 2890, of Ethernet or IP")                                              \
-    X(NVGRE, 5, "nvgre", GRE, 0, "NVGRE, RFC 7637: GRE of Ethernet with a network in its key")                         \
-    X(ERSPAN_I, 6, "erspan", GRE, 0, "ERSPAN type I, draft-foschiano-erspan: GRE and nothing else")                    \
-    X(ERSPAN_II, 7, "erspan", GRE, 0, "ERSPAN type II")                                                                \
-    X(ERSPAN_III, 8, "erspan", GRE, 0, "ERSPAN type III")
+    X(NONE, 0, "", NONE, 0, none, "no tunnel")                                                                         \
+    X(VXLAN, 1, "vxlan", UDP, 4789, vxlan, "VXLAN, RFC 7348")                                                          \
+    X(VXLAN_GPE, 2, "vxlan-gpe", UDP, 4790, gpe, "generic protocol extension of VXLAN, draft-ietf-nvo3-vxlan-gpe")     \
+    X(GENEVE, 3, "geneve", UDP, 6081, geneve, "Geneve, RFC 8926")                                                      \
+    X(GRE, 4, "gre", GRE, 0, gre, "GRE, RFC 2784 and 2890, of Ethernet or IP")                                         \
+    X(NVGRE, 5, "nvgre", GRE, 0, gre, "NVGRE, RFC 7637: GRE of Ethernet with a network in its key")                    \
+    X(ERSPAN_I, 6, "erspan", GRE, 0, gre, "ERSPAN type I, draft-foschiano-erspan: GRE and nothing else")               \
+    X(ERSPAN_II, 7, "erspan", GRE, 0, gre, "ERSPAN type II")                                                           \
+    X(ERSPAN_III, 8, "erspan", GRE, 0, gre, "ERSPAN type III")
 
 enum vxt_tunnel {
-#define X(name, value, option, carrier, port, text) VXT_TUNNEL_##name = value,
+#define X(name, value, option, carrier, port, parser, text) VXT_TUNNEL_##name = value,
     VXT_TUNNELS(X)
 #undef X
 };

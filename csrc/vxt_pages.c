@@ -72,7 +72,7 @@ static void add_page(vxt_frags *frags, vxt_datagram *d, uint32_t i)
 
 /* A stretch of units that lies in one word of one page's bits. */
 typedef struct stretch {
-    uint32_t page, word, end; /* `end`: the unit behind it */
+    uint32_t page, word, until; /* `until`: the unit behind it */
     uint64_t mask;
 } stretch;
 
@@ -80,9 +80,9 @@ static stretch stretch_at(uint32_t unit, uint32_t end)
 {
     stretch s = {unit / UNITS, unit % UNITS / WORD, (unit / WORD + 1) * WORD, 0};
 
-    if (s.end > end)
-        s.end = end;
-    s.mask = UINT64_MAX >> (WORD - (s.end - unit)) << unit % WORD;
+    if (s.until > end)
+        s.until = end;
+    s.mask = UINT64_MAX >> (WORD - (s.until - unit)) << unit % WORD;
     return s;
 }
 
@@ -106,7 +106,7 @@ void vxt_pages_store(vxt_frags *frags, vxt_datagram *d, const vxt_fragment *f)
     for (uint32_t unit = first; unit < end;) {
         stretch s = stretch_at(unit, end);
         page_of(frags, d, s.page)->have[s.word] |= s.mask;
-        unit = s.end;
+        unit = s.until;
     }
     page_of(frags, d, first / UNITS)->starts[first % UNITS / WORD] |= UINT64_C(1) << first % WORD;
 }
@@ -120,7 +120,7 @@ bool vxt_pages_any(const vxt_frags *frags, const vxt_datagram *d, uint32_t offse
         const vxt_page *page = page_of(frags, d, s.page);
         if (page && page->have[s.word] & s.mask)
             return true;
-        unit = s.end;
+        unit = s.until;
     }
     return false;
 }
@@ -146,18 +146,9 @@ bool vxt_pages_is_fragment(const vxt_frags *frags, const vxt_datagram *d, uint32
         uint64_t inside = unit == first ? s.mask & (s.mask - 1) : s.mask; /* without the first unit of all */
         if (!page || (page->have[s.word] & s.mask) != s.mask || page->starts[s.word] & inside)
             return false;
-        unit = s.end;
+        unit = s.until;
     }
     return true;
-}
-
-/* How many bytes were captured of the fragment that starts here. */
-static uint32_t captured_at(const vxt_frags *frags, const vxt_datagram *d, uint32_t unit)
-{
-    for (uint32_t i = d->held; i != VXT_FRAG_NONE; i = vxt_frags_held(frags, i)->next)
-        if (vxt_frags_held(frags, i)->unit == unit)
-            return vxt_frags_held(frags, i)->captured;
-    return 0;
 }
 
 bool vxt_pages_is_data(const vxt_frags *frags, const vxt_datagram *d, const vxt_fragment *f)
@@ -165,8 +156,7 @@ bool vxt_pages_is_data(const vxt_frags *frags, const vxt_datagram *d, const vxt_
     vxt_slice data = f->data;
     uint32_t at = f->offset;
 
-    if (d->cut != UINT32_MAX)
-        vxt_clip(&data, captured_at(frags, d, f->offset / VXT_FRAG_UNIT));
+    vxt_clip(&data, d->cut > at ? d->cut - at : 0); /* what is behind the cut is of no use to anybody */
     while (vxt_left(data)) {
         uint32_t room = VXT_FRAG_PAGE - at % VXT_FRAG_PAGE;
         size_t n = vxt_left(data) < room ? vxt_left(data) : room;

@@ -25,7 +25,7 @@ bool vxt_pages_any(const vxt_frags *frags, const vxt_datagram *d, uint32_t offse
 /* Whether just these bytes have come as one fragment. */
 bool vxt_pages_is_fragment(const vxt_frags *frags, const vxt_datagram *d, uint32_t offset, uint32_t length);
 
-/* Whether it had the same bytes, as far as both were captured. */
+/* Whether it had the same bytes, as far as the captured bytes of the datagram reach without one that was cut off. */
 bool vxt_pages_is_data(const vxt_frags *frags, const vxt_datagram *d, const vxt_fragment *f);
 
 /* `length` bytes from `offset` on in one piece: of a page, or copied to frags->whole. */

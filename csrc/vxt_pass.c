@@ -51,6 +51,15 @@ static vxt_status drain(vxt_pass *pass, vxt_step *step, vxt_packet *r)
     return VXT_MORE_INPUT;
 }
 
+/* Datagrams that have waited too long by now; as give_up. */
+static bool expire(vxt_pass *pass, vxt_step *step, vxt_packet *r)
+{
+    while (vxt_frags_expire(&pass->memory.frags) == VXT_GIVE_UP)
+        if (give_up(pass, step, r))
+            return true;
+    return false;
+}
+
 VXT_HOT vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r)
 {
     vxt_step late; /* a copy: see VXT_HOT */
@@ -63,6 +72,10 @@ VXT_HOT vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, 
     }
     if ((status = vxt_reader_next(&pass->reader, in, &step->frame)) != VXT_OK)
         return status;
+    if (vxt_frags_tick(&pass->memory.frags, step->frame.ts) && expire(pass, &late, r)) {
+        *step = late;
+        return VXT_OK;
+    }
     step->late = false;
     step->fine = step->frame.fine;
     while ((status = vxt_decap(&step->frame, &pass->options, &pass->memory, r, &step->inner)) == VXT_GIVE_UP) {
@@ -71,6 +84,8 @@ VXT_HOT vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, 
             return VXT_OK;
         }
     }
+    if (status == VXT_OK && r->status == VXT_OTHER_PORT) /* now: once the frame is kept, its bytes may be overwritten */
+        step->plausible = vxt_vxlan_plausible(step->inner);
     return status;
 }
 
@@ -99,13 +114,13 @@ static void count_tunnel(vxt_pass *pass, const vxt_packet *r, bool fine)
 }
 
 /* `step` stays in registers: only parts of it are handed on. */
-static VXT_HOT void take_census(vxt_pass *pass, const vxt_step *step, const vxt_packet *r)
+static VXT_HOT void take_census(vxt_pass *pass, const vxt_step *step, const vxt_packet *r, vxt_status outcome)
 {
     if (step->frame.link == VXT_LINK_SLL2 && vxt_left(step->frame.data) >= VXT_SLL2_LEN)
         vxt_counters_add(&pass->census->interfaces, r->interface);
-    if (r->status == VXT_OK)
+    if (outcome == VXT_OK)
         count_tunnel(pass, r, step->fine);
-    else if (r->status == VXT_OTHER_PORT && vxt_vxlan_plausible(step->inner))
+    else if (r->status == VXT_OTHER_PORT && step->plausible)
         vxt_counters_add(&pass->census->ports, r->outer_dport);
 }
 
@@ -131,6 +146,6 @@ VXT_HOT void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step,
         pass->kept[r->status]++;
     count_time(pass, r->ts);
     if (pass->census)
-        take_census(pass, step, r);
+        take_census(pass, step, r, outcome);
     vxt_reader_pass(&pass->reader, in, &step->frame);
 }

@@ -39,12 +39,13 @@ typedef struct vxt_step {
     vxt_frame frame; /* only of a frame that is not late */
     vxt_span inner;  /* see vxt_decap */
     bool late;       /* no frame of the input, but the first fragment of a datagram that is given up */
+    bool plausible;  /* OTHER_PORT: what came to that port looks like VXLAN */
     bool fine;       /* its times can have digits below a microsecond */
 } vxt_step;
 
 /* Decide the next frame of `in` into `r`. Nothing is counted yet: what does not fit an output can be asked for again.
- * Returns as vxt_reader_next, or MORE_SIGHTS, MORE_FRAGMENTS; the outcome is r->status. While the pass is ending, `in` is
- * not looked at, and MORE_INPUT says that nothing is left. */
+ * Returns as vxt_reader_next, or MORE_SIGHTS, MORE_HISTORY, MORE_FRAGMENTS; the outcome is r->status. While the pass is
+ * ending, `in` is not looked at, and MORE_INPUT says that nothing is left. */
 vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r);
 
 /* Count the frame, as `outcome` (what it was decided to be, or VXT_KEPT), and move past it. */

@@ -28,8 +28,8 @@ typedef struct vxt_pcap {
 /* Whether a file that starts with these four bytes is a classic pcap. */
 bool vxt_pcap_is(const uint8_t *magic);
 
-/* Pass the file header and set up the only interface, or find it where the current one is the same already. VXT_OK, MORE_INPUT, MORE_INTERFACES, BAD_VERSION; `in` moves only
- * on OK. */
+/* Pass the file header and set up the only interface, or find it where the current one is the same already. VXT_OK,
+ * MORE_INPUT, MORE_INTERFACES, BAD_VERSION; `in` moves only on OK. */
 vxt_status vxt_pcap_open(vxt_pcap *file, vxt_interfaces *table, vxt_slice *in);
 
 /* The record at the start of `in`, which does not move. VXT_OK and `frame` but its number and interface, with its

@@ -126,6 +126,7 @@ static void set_interface(const vxt_interfaces *table, packet_block *block, vxt_
 {
     const vxt_interface *it = vxt_interface_find(table, block->interface);
 
+    frame->interface_id = block->interface;
     frame->interface_number = table->section + block->interface;
     frame->several = table->count - table->first > 1;
     frame->ts = VXT_NAT;

@@ -26,6 +26,7 @@ static VXT_HOT vxt_status next_of_pcap(vxt_reader *reader, vxt_slice in, vxt_fra
     const vxt_interface *it = &table->items[table->first];
 
     frame->interface = table->first;
+    frame->interface_id = 0;
     frame->interface_number = table->section;
     frame->several = false;
     frame->fine = vxt_interface_is_fine(it);

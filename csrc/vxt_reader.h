@@ -33,8 +33,8 @@ void vxt_reader_pass(vxt_reader *reader, vxt_slice *in, const vxt_frame *frame);
  * starts anew; offset, frames and the numbers of interfaces count on. */
 void vxt_reader_next_file(vxt_reader *reader, size_t left);
 
-/* The current file is at its end with `left` bytes unconsumed. VXT_OK, or EMPTY or CUT_HEADER where not even a header was
- * there; `*tail` becomes the number of its bytes behind the last whole record. */
+/* The current file is at its end with `left` bytes unconsumed. VXT_OK, or EMPTY or CUT_HEADER where not even a header
+ * was there; `*tail` becomes the number of its bytes behind the last whole record. */
 vxt_status vxt_reader_end(const vxt_reader *reader, size_t left, uint64_t *tail);
 
 /* Where in the current file the record or block starts at which a fault was found. */

@@ -5,16 +5,16 @@
 #include "vxt_pass.h"
 
 typedef struct vxt_rewrite {
-    vxt_pass pass;       /* its census is needed for pcapng output */
-    vxt_format format;   /* of the output */
-    bool keep_others;    /* frames that are not decapsulated are written as they are (pcapng only) */
-    bool ethernet;       /* an inner frame that starts with IP is written behind a made-up Ethernet header */
-    bool started;        /* the file header has been written */
-    bool nano;           /* a classic pcap's times are nanoseconds; set ahead where that is known */
-    uint32_t interfaces; /* pcapng interfaces written so far */
+    vxt_pass pass;        /* its census is needed for pcapng output */
+    vxt_format format;    /* of the output */
+    bool keep_others;     /* frames that are not decapsulated are written as they are (pcapng only) */
+    bool ethernet;        /* an inner frame that starts with IP is written behind a made-up Ethernet header */
+    bool started;         /* the file header has been written */
+    bool nano;            /* a classic pcap's times are nanoseconds; set ahead where that is known */
+    uint32_t interfaces;  /* pcapng interfaces written so far */
     uint32_t other[2][2]; /* 1 + number of an interface `other`: [starts with IP][nanoseconds] */
-    uint64_t rounded;    /* times that lost digits: finer interfaces came after a pcap's header */
-    uint64_t unwritable; /* times that the output has no way to hold, written as 0 */
+    uint64_t rounded;     /* times that lost digits: finer interfaces came after a pcap's header */
+    uint64_t unwritable;  /* times that the output has no way to hold, written as 0 */
 } vxt_rewrite;
 
 /* What one call did. */
@@ -23,12 +23,13 @@ typedef struct vxt_progress {
     size_t made; /* bytes of output */
 } vxt_progress;
 
-/* Rewrite `in` from its start into `out`. Returns MORE_INPUT, MORE_OUTPUT, MORE_INTERFACES, or a fault; always after
- * all that came before it.
+/* Rewrite `in` from its start into `out`. Returns MORE_INPUT, MORE_OUTPUT, what the pass wants (vxt_pass_next), or a
+ * fault; always after all that came before it.
  *
  * `in_place`: out is the start of the very buffer that `in` lies in, at or before `in`. Output is then written only
- * over what has been consumed, and MORE_OUTPUT means that the next frame grows beyond it (a new interface, a kept frame
- * in pcapng): take the output away, and call again; if still nothing was consumed, with other memory that has room. */
+ * over what has been consumed, and MORE_OUTPUT means that the next frame grows beyond it (a new interface, a kept
+ * frame in pcapng, a frame put together from fragments): take the output away, and call again; if still nothing was
+ * consumed, with other memory that has room. */
 vxt_status vxt_rewrite_run(vxt_rewrite *w, const uint8_t *in, size_t length, uint8_t *out, size_t size, bool in_place,
                            vxt_progress *progress);
 

@@ -106,7 +106,7 @@ static VXT_HOT vxt_status scan_one(vxt_scan *scan, vxt_slice *in, uint8_t *rows,
     }
     if (r == &packet)
         copy_columns(scan, r, p);
-    scan->pass.recent.count += !scan->broken;
+    scan->pass.recent.count += scan->pass.options.skipped_rows && !scan->broken;
     *out = row;
     return VXT_OK;
 }
@@ -118,13 +118,13 @@ static void set_recent(vxt_scan *scan, uint8_t *rows, size_t count)
     size_t at = offsetof(vxt_packet, status);
 
     if (count == 0)
-        scan->broken = !scan->pass.options.skipped_rows;
+        scan->broken = false;
     recent->status = scan->column_count == 0 ? &rows[at] : NULL;
     for (uint32_t i = 0; i < scan->column_count; i++)
         if (scan->columns[i].from == at)
             recent->status = &rows[scan->columns[i].to];
     recent->row_size = scan->row_size;
-    recent->count = scan->broken ? 0 : count;
+    recent->count = scan->pass.options.skipped_rows && !scan->broken ? count : 0;
 }
 
 vxt_status vxt_scan_run(vxt_scan *scan, const uint8_t *in, size_t length, void *rows, size_t size, size_t *used,

@@ -12,8 +12,8 @@ typedef struct vxt_column {
 } vxt_column;
 
 /* Memory for inner frames that lie nowhere in one piece: reassembled ones, and late ones, which the input has left
- * behind. Before each stand its row's `offset`, by which it is known, and `caplen`, 8 bytes each and little-endian; behind
- * it, up to the next multiple of 8, nothing. */
+ * behind. Before each stand its row's `offset`, by which it is known, and `caplen`, 8 bytes each and little-endian;
+ * behind it, up to the next multiple of 8, nothing. */
 typedef struct vxt_pieces {
     uint8_t *data; /* memory of the caller, or NULL: they are not wanted */
     size_t size, used;
@@ -25,12 +25,12 @@ typedef struct vxt_scan {
     uint32_t column_count; /* 0: rows are whole records */
     uint32_t row_size;
     vxt_pieces pieces;
-    bool broken;       /* the rows at hand are not one a frame: a late one stands among them */
+    bool broken; /* the rows at hand are not one a frame: a late one stands among them */
 } vxt_scan;
 
 /* Scan `in` from its start. Rows go to `rows` (aligned to 8), which has room for `size` bytes and `*count` rows so far;
- * `*count` counts on. `*used` bytes were consumed. Returns MORE_INPUT, MORE_OUTPUT (room for fewer than one row, or for no
- * more pieces), MORE_INTERFACES, MORE_SIGHTS, MORE_FRAGMENTS, or a fault; always after all that came before it. */
+ * `*count` counts on. `*used` bytes were consumed. Returns MORE_INPUT, MORE_OUTPUT (room for fewer than one row, or for
+ * no more pieces), what the pass wants (vxt_pass_next), or a fault; always after all that came before it. */
 vxt_status vxt_scan_run(vxt_scan *scan, const uint8_t *in, size_t length, void *rows, size_t size, size_t *used,
                         size_t *count);
 

@@ -1,6 +1,6 @@
 #include "vxt_sight.h"
 
-/* The bit that stands for an interface; 0 where there are more than are told apart. */
+/* The bit that stands for an interface. */
 static uint64_t bit_of(vxt_sights *sights, uint64_t interface)
 {
     uint32_t i = sights->recent;
@@ -9,7 +9,7 @@ static uint64_t bit_of(vxt_sights *sights, uint64_t interface)
         for (i = 0; i < sights->interface_count && sights->interfaces[i] != interface; i++)
             ;
     if (i == VXT_SIGHT_INTERFACES)
-        return 0;
+        i = sights->interface_count = sights->filled = sights->unhashed = 0;
     if (i == sights->interface_count)
         sights->interfaces[sights->interface_count++] = interface;
     sights->recent = i;
@@ -42,10 +42,11 @@ static vxt_sight *find_sight(const vxt_sights *sights, const vxt_sighting *packe
     uint32_t number = *head_of(sights, hash), age = age_of(sights, number);
     vxt_sight *best = NULL;
 
-    while (age < sights->filled) {
+    for (int steps = 0; age < sights->filled && steps < VXT_SIGHT_STEPS; steps++) {
         vxt_sight *it = place_of(sights, number);
         uint32_t before = age;
-        if (it->hash == hash && !(it->seen & bit) && is_near(it->ts, packet->ts))
+        if (it->hash == hash && !(it->seen & bit) && is_near(it->ts, packet->ts) && it->wire == packet->wire &&
+            it->captured == vxt_left(packet->bytes))
             best = it;
         number = it->next;
         age = age_of(sights, number);
@@ -56,7 +57,10 @@ static vxt_sight *find_sight(const vxt_sights *sights, const vxt_sighting *packe
 }
 
 /* The oldest packet of those without a hash. */
-static vxt_sight *first_unhashed(const vxt_sights *sights) { return place_of(sights, sights->count - sights->unhashed); }
+static vxt_sight *first_unhashed(const vxt_sights *sights)
+{
+    return place_of(sights, sights->count - sights->unhashed);
+}
 
 /* It gets its hash, and its place in a chain: behind all that came before it. */
 static void link(vxt_sights *sights, uint64_t hash)
@@ -94,8 +98,8 @@ static uint64_t hash_sight(const vxt_sights *sights, vxt_slice bytes, uint32_t w
     return vxt_mix(vxt_hash_bytes(&sights->key, bytes), wire);
 }
 
-/* Whether hashing can be put off: nothing is heard of another interface, and has not been for so long that bringing back
- * what the ring holds will have cost little. */
+/* Whether hashing can be put off: nothing is heard of another interface, and has not been for so long that bringing
+ * back what the ring holds will have cost little. */
 static bool is_lazy(const vxt_sights *sights, uint64_t bit)
 {
     bool quiet = sights->last == bit && sights->quiet >= VXT_SIGHT_QUIET && sights->quiet / 4 >= sights->capacity;
@@ -122,8 +126,7 @@ vxt_status vxt_sights_look(vxt_sights *sights, const vxt_sighting *packet)
     if (sights->capacity == 0 || (sights->filled == sights->capacity && sights->capacity < VXT_MAX_SIGHTS &&
                                   is_near(place_of(sights, sights->count)->ts, packet->ts)))
         return VXT_MORE_SIGHTS;
-    if (!(it.seen = bit_of(sights, packet->interface)))
-        return VXT_OK;
+    it.seen = bit_of(sights, packet->interface);
     it.captured = (uint32_t)vxt_left(packet->bytes);
     if (is_lazy(sights, it.seen)) {
         append_sight(sights, &it);

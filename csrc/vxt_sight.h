@@ -10,10 +10,11 @@
 #include "vxt_hash.h"
 
 enum {
-    VXT_SIGHT_INTERFACES = 64,
-    VXT_SIGHT_WINDOW = 1000000,   /* ns */
-    VXT_SIGHT_QUIET = 1 << 14,    /* packets of one interface, at least, after which hashing is put off again */
-    VXT_SIGHT_HISTORY = 1 << 20   /* bytes that are asked for at a time, if no single packet has more */
+    VXT_SIGHT_INTERFACES = 64,  /* told apart at a time: when there is one more, all is forgotten */
+    VXT_SIGHT_STEPS = 64,       /* packets that are looked at for one: of more with the same bytes, the last so many */
+    VXT_SIGHT_WINDOW = 1000000, /* ns */
+    VXT_SIGHT_QUIET = 1 << 14,  /* packets of one interface, at least, after which hashing is put off again */
+    VXT_SIGHT_HISTORY = 1 << 20 /* bytes that are asked for at a time, if no single packet has more */
 };
 
 /* A packet that was kept. They lie in a ring, in the order in which they came. */
@@ -43,8 +44,8 @@ typedef struct vxt_sights {
     vxt_key key;    /* random */
 } vxt_sights;
 
-/* One packet: its bytes from the IP header to the end that its length gives, where they lie in the capture, where it was
- * seen, and in which frame. */
+/* One packet: its bytes from the IP header to the end that its length gives, where they lie in the capture, where it
+ * was seen, and in which frame. */
 typedef struct vxt_sighting {
     vxt_slice bytes;
     uint32_t wire;
@@ -57,9 +58,9 @@ typedef struct vxt_stretch {
     uint64_t offset, length;
 } vxt_stretch;
 
-/* Whether this is a second sight, which is remembered either way. VXT_OK, SECOND_SIGHT; MORE_SIGHTS where the table would
- * forget a packet of the last millisecond: grow it, and ask again; MORE_HISTORY: bring back what vxt_sights_history says,
- * and ask again. */
+/* Whether this is a second sight, which is remembered either way. VXT_OK, SECOND_SIGHT; MORE_SIGHTS where the table
+ * would forget a packet of the last millisecond: grow it, and ask again; MORE_HISTORY: bring back what
+ * vxt_sights_history says, and ask again. */
 vxt_status vxt_sights_look(vxt_sights *sights, const vxt_sighting *packet);
 
 /* The bytes that are missing for the next hashes that were put off. */

@@ -103,6 +103,14 @@ static inline vxt_status vxt_span_why(vxt_span span, uint32_t n)
     return vxt_span_wire(span) >= n ? VXT_TRUNCATED_OUTER : VXT_MALFORMED;
 }
 
+/* All of a packet, of which `packet` stands at the first byte and `rest`, whose end its length has set, behind the
+ * header.
+ */
+static inline vxt_span vxt_span_whole(vxt_span packet, vxt_span rest)
+{
+    return (vxt_span){packet.frame, packet.at, rest.end, rest.wire_end};
+}
+
 typedef struct vxt_room {
     uint8_t *p, *end;
 } vxt_room;

@@ -31,8 +31,7 @@ static bool is_tunnel(const vxt_tunnel_key *key, const vxt_packet *r, bool fine)
 
 vxt_tunnel_key vxt_tunnel_key_of(const vxt_packet *r, bool fine)
 {
-    vxt_tunnel_key key = {
-        .vni = r->vni, .source = r->source, .fine = fine, .raw = is_raw_row(r), .tunnel = r->tunnel};
+    vxt_tunnel_key key = {.vni = r->vni, .source = r->source, .fine = fine, .raw = is_raw_row(r), .tunnel = r->tunnel};
 
     memcpy(key.outer_src, r->outer_src, VXT_IPLEN);
     memcpy(key.outer_dst, r->outer_dst, VXT_IPLEN);

@@ -12,7 +12,7 @@ VXT_HOT bool vxt_tunnel_carries(const vxt_options *options, const vxt_ip *ip)
 /* Pass the UDP header: ports into `r`, the tunnel that its port is for into `*tunnel`; `span` becomes its payload,
  * clipped and counted by the UDP length. */
 static VXT_HOT vxt_status pass_udp(const vxt_options *options, const vxt_ip *ip, vxt_span *span, vxt_packet *r,
-                                    uint8_t *tunnel)
+                                   uint8_t *tunnel)
 {
     const uint8_t *p = vxt_span_take(span, VXT_UDP_LEN);
     uint64_t h;
@@ -33,16 +33,23 @@ static VXT_HOT vxt_status pass_udp(const vxt_options *options, const vxt_ip *ip,
     return length == 0 || length >= VXT_UDP_LEN ? VXT_OK : VXT_MALFORMED;
 }
 
-/* Tunnels that are not VXLAN. */
-static vxt_status parse_other(const vxt_options *options, uint8_t tunnel, vxt_span *span, vxt_encap *encap)
+static vxt_status vxt_none_parse(uint32_t gre, vxt_span *span, vxt_encap *encap)
+{
+    (void)gre, (void)span, (void)encap;
+    return VXT_INNER_TYPE;
+}
+
+/* Any tunnel. */
+static vxt_status pass_any(uint32_t gre, uint8_t tunnel, vxt_span *span, vxt_encap *encap)
 {
     switch (tunnel) {
-    case VXT_TUNNEL_VXLAN_GPE:
-        return vxt_gpe_parse(span, encap);
-    case VXT_TUNNEL_GENEVE:
-        return vxt_geneve_parse(span, encap);
+#define X(name, value, option, carrier, port, parser, text)                                                            \
+    case VXT_TUNNEL_##name:                                                                                            \
+        return vxt_##parser##_parse(gre, span, encap);
+        VXT_TUNNELS(X)
+#undef X
     default:
-        return vxt_gre_parse(options->gre, span, encap);
+        return VXT_INNER_TYPE;
     }
 }
 
@@ -53,9 +60,9 @@ static VXT_HOT vxt_status pass_header(const vxt_options *options, uint8_t tunnel
     vxt_status status;
 
     if (tunnel == VXT_TUNNEL_VXLAN)
-        return vxt_vxlan_parse(span, encap);
+        return vxt_vxlan_parse(options->gre, span, encap);
     span2 = *span; /* copies: see VXT_HOT */
-    status = parse_other(options, tunnel, &span2, &encap2);
+    status = pass_any(options->gre, tunnel, &span2, &encap2);
     *span = span2;
     *encap = encap2;
     if (status == VXT_OK && (encap2.inside == VXT_LINK_UNKNOWN || encap2.tunnel == VXT_TUNNEL_NONE))

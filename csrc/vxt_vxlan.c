@@ -13,11 +13,12 @@ static const uint64_t RESERVED_GPE = UINT64_C(0xc0ffff00000000ff), GPE_PROTOCOL 
 
 static VXT_HOT uint32_t vni_of(uint64_t header) { return (uint32_t)(header >> 8) & 0xffffff; }
 
-VXT_HOT vxt_status vxt_vxlan_parse(vxt_span *span, vxt_encap *encap)
+VXT_HOT vxt_status vxt_vxlan_parse(uint32_t gre, vxt_span *span, vxt_encap *encap)
 {
     const uint8_t *p = vxt_span_take(span, VXLAN_LEN);
     uint64_t h;
 
+    (void)gre;
     if (!p)
         return vxt_span_why(*span, VXLAN_LEN);
     h = vxt_be64(p);
@@ -68,13 +69,14 @@ static vxt_status pass_nsh(vxt_span *span, uint8_t *protocol)
     return VXT_OK;
 }
 
-vxt_status vxt_gpe_parse(vxt_span *span, vxt_encap *encap)
+vxt_status vxt_gpe_parse(uint32_t gre, vxt_span *span, vxt_encap *encap)
 {
     const uint8_t *p = vxt_span_take(span, VXLAN_LEN);
     uint8_t protocol = GPE_ETHERNET;
     vxt_status status;
     uint64_t h;
 
+    (void)gre;
     if (!p)
         return vxt_span_why(*span, VXLAN_LEN);
     h = vxt_be64(p);

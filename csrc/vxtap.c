@@ -10,6 +10,7 @@
 #include "vxt_inner.c"
 #include "vxt_sight.c"
 #include "vxt_pages.c"
+#include "vxt_datagrams.c"
 #include "vxt_frag.c"
 #include "vxt_decap.c"
 #include "vxt_interface.c"

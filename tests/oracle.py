@@ -102,6 +102,7 @@ class Decoder:
     def frame(self, frame: Frame, at: int) -> Row:
         """One frame, one row, one outcome (which a later frame may change)."""
         row = blank_row(frame, at)
+        self.fragments.tick(frame.ts, at)
         try:
             packet = outer_packet(frame, row)
             if self.seen_before(frame, packet, row):
@@ -126,7 +127,7 @@ class Decoder:
         if self.sights is None or frame.ts is None or not (frame.several or frame.linktype == SLL2):
             return False
         index = row["interface"] if frame.linktype == SLL2 else -1
-        return self.sights.again(packet.whole, frame.ts, (frame.interface, index))
+        return self.sights.again(packet.whole, frame.ts, (frame.ident, index))
 
     def alone(self, frame: Frame, at: int) -> Row | None:
         """The row of a first fragment without the others; None where it is not decapsulated."""

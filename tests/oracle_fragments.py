@@ -5,6 +5,7 @@ Written from docs/record.md alone, as its companions; memory has no limit here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -27,9 +28,9 @@ class Fragment(NamedTuple):
     data: bytes
     proto: int
 
-    def is_again(self, other: Fragment) -> bool:
-        """The same one a second time."""
-        most = min(len(self.data), len(other.data))
+    def is_again(self, other: Fragment, cut: float) -> bool:
+        """The same one a second time; what is behind the place where a fragment was cut is of no use to anybody."""
+        most = int(max(0, min(len(self.data), len(other.data), cut - self.start)))
         place, others = (self.start, self.end, self.last), (other.start, other.end, other.last)
         return place == others and self.data[:most] == other.data[:most]
 
@@ -50,6 +51,11 @@ class Datagram:
     state: str = "waiting"
     alone: Alone | None = None
     first: Row | None = None
+
+    def has(self, new: Fragment) -> bool:
+        """Whether this very fragment has come before."""
+        cuts = [one.start + len(one.data) for one in self.fragments if len(one.data) < one.end - one.start]
+        return any(new.is_again(one, min(cuts, default=math.inf)) for one in self.fragments)
 
     def is_whole(self) -> bool:
         """All bytes are there; none is there twice."""
@@ -78,18 +84,18 @@ class Fragments:
         self.clock: int | None = None
         self.alone = 0  # how many first fragments went on by themselves
 
+    def tick(self, ts: int | None, now: int) -> None:
+        """The time of any frame: what has waited too long by then is given up."""
+        if ts is not None:
+            self.clock = ts
+            self.give_up(now, self.is_late)
+
     def arrive(self, packet: Packet, row: Row, alone: Alone) -> tuple[int, View]:
         """The whole datagram, if this is the fragment that it waited for."""
         new = fragment_of(packet)
-        self.clock = self.clock if row["ts"] is None else row["ts"]
-        self.give_up(row["frame"], self.is_late)
         key = key_of(packet)
         datagram = self.datagrams.get(key)
-        if (
-            datagram is not None
-            and datagram.state == "complete"
-            and (self.is_late(datagram) or not any(map(new.is_again, datagram.fragments)))
-        ):
+        if datagram is not None and self.is_over(datagram, new):
             self.forget(key)  # its number is used again
             datagram = None
         if datagram is None:
@@ -97,7 +103,7 @@ class Fragments:
         datagram.rows.append(row)
         if datagram.state == "refused":
             raise SkipError("fragment_overlap")
-        if any(map(new.is_again, datagram.fragments)):
+        if datagram.has(new):
             raise SkipError("fragment_joined")
         if any(map(new.contradicts, datagram.fragments)):
             datagram.state = "refused"
@@ -112,6 +118,12 @@ class Fragments:
         datagram.state = "complete"
         self.remember(key)
         return datagram.join()
+
+    def is_over(self, datagram: Datagram, new: Fragment) -> bool:
+        """Whether this fragment cannot be one that a complete datagram had."""
+        if datagram.state != "complete":
+            return False
+        return self.is_late(datagram) or not datagram.has(new)
 
     def remember(self, key: Key) -> None:
         """A complete datagram is known for a while, so that its duplicates are."""

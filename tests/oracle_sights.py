@@ -34,7 +34,8 @@ class Sights:
     def again(self, packet: View, ts: int, interface: Interface) -> bool:
         """Whether the packet was seen already; if not, it is kept. The oldest that can answer does."""
         if interface not in self.interfaces and len(self.interfaces) == MAX_INTERFACES:
-            return False
+            self.kept.clear()
+            self.interfaces.clear()
         self.interfaces.add(interface)
         same = self.kept.setdefault((packet.raw(0, packet.left), packet.wire), [])
         for one in same:

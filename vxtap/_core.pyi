@@ -4,11 +4,6 @@ from typing import TypedDict, final
 
 from typing_extensions import Buffer
 
-MAX_PORTS: int
-MAX_DEPTH: int
-ROW_SIZE: int
-FRAGMENT_MEMORY: int
-
 class Wanted(TypedDict):
     ports: tuple[tuple[int, int], ...]
     vnis: tuple[int, ...]
@@ -18,13 +13,6 @@ class Wanted(TypedDict):
     partial: bool
     fragment_timeout: int
     fragment_memory: int
-
-def tables() -> dict[str, list[tuple[str, int, str, str, str]]]: ...
-def tunnels() -> list[tuple[str, int, str, int]]: ...
-def fields() -> list[tuple[str, str, int, int, int, str, str]]: ...
-def format_addresses(src: Buffer, stride: int, count: int, size: int, dst: Buffer, width: int) -> None: ...
-def parse_addresses(src: Buffer, width: int, count: int, size: int, dst: Buffer) -> int: ...
-def text_width(src: Buffer, stride: int, count: int) -> int: ...
 
 class Pass:
     @property

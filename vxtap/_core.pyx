@@ -10,55 +10,9 @@ from libc.string cimport memset
 
 from vxtap._csrc cimport *
 
-MAX_PORTS = VXT_MAX_PORTS
-MAX_DEPTH = VXT_MAX_DEPTH
-ROW_SIZE = sizeof(vxt_packet)
-#: The least memory for fragments, in bytes.
-FRAGMENT_MEMORY = VXT_FRAG_LEAST * sizeof(vxt_slot)
-
-
 cdef enum:
     FIRST_SIGHTS = 1024  # packets remembered before the table grows
     MOST_SLOTS = 1 << 24  # of memory for fragments, however much is allowed
-
-
-cdef list names_of(const vxt_name *row):
-    rows = []
-    while row.name != NULL:
-        rows.append((row.name.decode(), <int>row.value, row.family.decode(), row.slug.decode(), row.text.decode()))
-        row += 1
-    return rows
-
-
-def tables():
-    """The core's tables of names: {table: [(name, value, family, slug, meaning)]}."""
-    return {
-        "status": names_of(vxt_status_names),
-        "flag": names_of(vxt_flag_names),
-        "tunnel": names_of(vxt_tunnel_names),
-        "link_type": names_of(vxt_link_names),
-    }
-
-
-def tunnels():
-    """The tunnels that can be asked for: [(name as an option, value, carrier, UDP port by default)]."""
-    cdef const vxt_name *row = vxt_tunnel_names + 1  # behind NONE
-    rows = []
-    while row.name != NULL:
-        rows.append((row.slug.decode(), <int>row.value, row.family.decode(), <int>row.port))
-        row += 1
-    return rows
-
-
-def fields():
-    """The record's columns: [(name, numpy kind, offset, size, level, unit, meaning)]."""
-    cdef const vxt_field *row = vxt_fields
-    rows = []
-    while row.name != NULL:
-        rows.append((row.name.decode(), row.kind.decode(), <int>row.offset, <int>row.size, <int>row.level,
-                     row.unit.decode(), row.text.decode()))
-        row += 1
-    return rows
 
 
 cdef class Pass:
@@ -114,52 +68,50 @@ cdef class Pass:
             PyMem_Free(self.books.memory.frags.whole)
         PyMem_Free(self.vnis)
 
-    cdef int grow(self, vxt_status status) except -1:
-        """Give the core what it asks for; 0 where it asks for nothing of the kind."""
+    cdef bint grow(self, vxt_status status) noexcept:
+        """Give the core the memory that it asks for; False where it asks for none, or there is none."""
         if status == VXT_MORE_INTERFACES:
-            self.grow_interfaces()
-        elif status == VXT_MORE_SIGHTS:
-            self.grow_sights()
-        elif status == VXT_MORE_FRAGMENTS:
-            self.grow_fragments()
-        else:
-            return 0
-        return 1
+            return self.grow_interfaces()
+        if status == VXT_MORE_SIGHTS:
+            return self.grow_sights()
+        if status == VXT_MORE_FRAGMENTS:
+            return self.grow_fragments()
+        return False
 
-    cdef int grow_sights(self) except -1:
+    cdef bint grow_sights(self) noexcept:
         cdef vxt_sights *table = &self.books.memory.sights
         cdef uint32_t capacity = min(<uint32_t>VXT_MAX_SIGHTS, 4 * table.capacity if table.capacity else FIRST_SIGHTS)
         cdef vxt_sight *items = <vxt_sight *>PyMem_Calloc(capacity, sizeof(vxt_sight))
         cdef vxt_sight *before = table.items
         if items == NULL:
-            raise MemoryError
+            return False
         vxt_sights_move(table, items, capacity)
         PyMem_Free(before)
-        return 0
+        return True
 
-    cdef int grow_fragments(self) except -1:
+    cdef bint grow_fragments(self) noexcept:
         cdef vxt_frags *table = &self.books.memory.frags
         cdef uint32_t capacity = min(table.most, 4 * table.capacity if table.capacity else <uint32_t>VXT_FRAG_LEAST)
         cdef void *slots = PyMem_Realloc(table.slots, capacity * sizeof(vxt_slot))
         if slots == NULL:
-            raise MemoryError
+            return False
         table.slots = <vxt_slot *>slots
         if table.whole == NULL:
             table.whole = <uint8_t *>PyMem_Malloc(VXT_MAX_DATAGRAM)
             if table.whole == NULL:
-                raise MemoryError
+                return False
         vxt_frags_grown(table, capacity)
-        return 0
+        return True
 
-    cdef int grow_interfaces(self) except -1:
+    cdef bint grow_interfaces(self) noexcept:
         cdef vxt_interfaces *table = &self.books.reader.interfaces
         cdef uint32_t capacity = min(<uint32_t>VXT_MAX_INTERFACES, 4 * table.capacity if table.capacity else 16)
         cdef void *items = PyMem_Realloc(table.items, capacity * sizeof(vxt_interface))
         if items == NULL:
-            raise MemoryError
+            return False
         table.items = <vxt_interface *>items
         table.capacity = capacity
-        return 0
+        return True
 
     cdef vxt_census *census(self) except NULL:
         if self.books.census == NULL:
@@ -420,64 +372,3 @@ cdef class Rewriter(Pass):
     @property
     def times_lost(self):
         return self.state.unwritable
-
-
-cdef int check_extent(size_t count, size_t stride, size_t size, size_t length) except -1:
-    """Whether `count` items of `size`, `stride` apart, lie within `length`; without sums or products that overflow."""
-    if count and (size > length or (count > 1 and stride and count - 1 > (length - size) // stride)):
-        raise ValueError("outside of the buffer")
-    return 0
-
-
-def format_addresses(src, size_t stride, size_t count, size_t size, dst, size_t width):
-    """Addresses of `size` bytes (16: IP, 6: MAC), `stride` bytes apart, as UCS-4 texts of `width` characters into dst."""
-    cdef Py_buffer a, b
-    PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
-    try:
-        PyObject_GetBuffer(dst, &b, PyBUF_WRITABLE)
-        try:
-            if size not in (VXT_IPLEN, VXT_MACLEN) or width < (VXT_IPV4_TEXT if size == VXT_IPLEN else VXT_MAC_TEXT):
-                raise ValueError("no such address")
-            check_extent(count, stride, size, a.len)
-            check_extent(count, width, width, b.len // 4)
-            with nogil:
-                vxt_format_array(<uint8_t *>a.buf, stride, count, size, <uint32_t *>b.buf, width)
-        finally:
-            PyBuffer_Release(&b)
-    finally:
-        PyBuffer_Release(&a)
-
-
-def parse_addresses(src, size_t width, size_t count, size_t size, dst):
-    """The way back, into dst: how many were read before the first that is no address."""
-    cdef Py_buffer a, b
-    cdef size_t done
-    PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
-    try:
-        PyObject_GetBuffer(dst, &b, PyBUF_WRITABLE)
-        try:
-            if size not in (VXT_IPLEN, VXT_MACLEN):
-                raise ValueError("no such address")
-            check_extent(count, width, width, a.len // 4)
-            check_extent(count, size, size, b.len)
-            with nogil:
-                done = vxt_parse_array(<uint32_t *>a.buf, width, count, size, <uint8_t *>b.buf)
-            return done
-        finally:
-            PyBuffer_Release(&b)
-    finally:
-        PyBuffer_Release(&a)
-
-
-def text_width(src, size_t stride, size_t count):
-    """Characters that the longest possible text of these IP addresses needs: fewer where all are IPv4."""
-    cdef Py_buffer a
-    cdef bint ipv4
-    PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
-    try:
-        check_extent(count, stride, VXT_IPLEN, a.len)
-        with nogil:
-            ipv4 = vxt_all_ipv4(<uint8_t *>a.buf, stride, count)
-        return VXT_IPV4_TEXT if ipv4 else VXT_IP_TEXT
-    finally:
-        PyBuffer_Release(&a)

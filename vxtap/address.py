@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from vxtap import _core
+from vxtap import _facts
 from vxtap.errors import OptionError
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def _raw(array: Array) -> memoryview:
 def _format(values: Array | Scalar | Sequence[bytes], size: int) -> Any:
     column = _as_column(values, size)
     raw = _raw(column)
-    width = _core.text_width(raw, size, column.size) if size == _IP else _MAC_TEXT
+    width = _facts.text_width(raw, size, column.size) if size == _IP else _MAC_TEXT
     texts = np.empty(column.shape, f"U{width}")
-    _core.format_addresses(raw, size, column.size, size, _raw(texts), width)
+    _facts.format_addresses(raw, size, column.size, size, _raw(texts), width)
     return str(texts[()]) if column.ndim == 0 else texts
 
 
@@ -71,7 +71,7 @@ def _parse(texts: str | Sequence[str] | Array, size: int) -> Any:
     width = array.dtype.itemsize // 4
     column = np.empty(array.shape, f"V{size}")
     flat = array.reshape(-1)
-    done = _core.parse_addresses(_raw(flat), width, array.size, size, _raw(column))
+    done = _facts.parse_addresses(_raw(flat), width, array.size, size, _raw(column))
     if done < array.size:
         where = f" (number {done + 1:,} of {array.size:,})" if array.ndim else ""
         article = "an" if size == _IP else "a"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Rows of a batch where nobody says how many: 11 MiB of whole records.
 BATCH = 1 << 16
+# Bytes of the shortest record or packet block there is; rows that may come late, of fragments given up, at a time.
+_LEAST_RECORD, _LATE_ROWS = 16, 1 << 10
 # Rows that are asked for before anything is known of a file's packets.
 _FIRST_ROWS = 1 << 12
 # What the first packets of a file promise is not believed further than this many times their number.
@@ -81,11 +84,20 @@ class Capture:
 
     def _batch(self, size: int, one_window: bool | None) -> list[Packets]:
         """The next batch in a list, or an empty list at the end."""
-        rows = np.zeros(size, self.dtype)  # pages that no row lands on cost nothing, and padding is always zero
+        # Pages that no row lands on cost nothing, and padding is always zero.
+        rows = np.zeros(min(size, self._most_rows()), self.dtype)
         memory = memoryview(rows.view(np.uint8))
-        count, _ = self._pass.fill(memory, 0, one_window=one_window, pieces=self._pieces.memory)
+        count, _ = self._pass.fill(memory, 0, one_window=one_window, pieces=self._pieces.room())
         self._pieces.filled(self._pass.books.pieces_used)
         return [rows[:count]] if count else []
+
+    def _most_rows(self) -> int:
+        """No more rows than this are still to come: small captures are read in little memory."""
+        size = self._pass.files.size
+        if size is None or self._pass.files.waits:
+            return sys.maxsize
+        left = max(0, size - self._pass.books.offset)
+        return left // _LEAST_RECORD + _LATE_ROWS
 
     def _finish(self) -> None:
         if self._pass.error is not None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
-from vxtap import _core
+from vxtap import _facts
 
 #: The core's table behind each enum.
 ENUMS = (("status", "Status"), ("flag", "Flag"), ("tunnel", "Tunnel"), ("link_type", "LinkType"))
 
 
 def _members(table: str) -> list[tuple[str, int]]:
-    return [(name, value) for name, value, *_ in _core.tables()[table]]
+    return [(name, value) for name, value, *_ in _facts.tables()[table]]
 
 
 Status = IntEnum("Status", _members("status"), module=__name__)

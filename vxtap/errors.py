@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vxtap import _core
+from vxtap import _facts
 
 
 class VxtapError(Exception):
@@ -62,7 +62,7 @@ _CLASSES: dict[str, type[FormatError | UnsupportedError]] = {
     "TRUNCATED": TruncatedError,
     "UNSUPPORTED": UnsupportedError,
 }
-_STATUS = {value: (family, slug, text) for _, value, family, slug, text in _core.tables()["status"]}
+_STATUS = {value: (family, slug, text) for _, value, family, slug, text in _facts.tables()["status"]}
 
 # What a person can do about it, where there is something to say.
 _ADVICE = {

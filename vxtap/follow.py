@@ -50,8 +50,10 @@ class Stop:
     def __enter__(self) -> Stop:
         try:
             for number in self._signals:
-                self._before[number] = signal.getsignal(number)
-                signal.signal(number, self._note)
+                before = signal.getsignal(number)
+                if before not in (None, signal.SIG_IGN):  # what is ignored, as under nohup, stays so
+                    self._before[number] = before
+                    signal.signal(number, self._note)
         except ValueError:  # not the main thread
             self._before.clear()
         return self
@@ -130,8 +132,8 @@ class Followed(Rotation):
         if self.stopped or self._shorter or not self._waiting:
             return False
         if self.origin.path is not None and self.origin.stat is not None and self.origin.raw is not None:
-            data = os.pread(self.origin.raw.fileno(), 2 * BLOCK, 0)
-            self._done.add((self.origin.stat.st_dev, self.origin.stat.st_ino, look(data).first))
+            found = _look_at(self.origin.raw.fileno())
+            self._done.add((self.origin.stat.st_dev, self.origin.stat.st_ino, found.first))
         return super().next(start)
 
     def what_changed(self, *, at_end: bool) -> str:
@@ -165,7 +167,7 @@ class Followed(Rotation):
                     continue
                 node, version = (there.st_dev, there.st_ino), (there.st_mtime_ns, there.st_size)
                 known = self._looks.get(node)
-                looks[node] = known if known is not None and known[0] == version else (version, look(path))
+                looks[node] = known if known is not None and known[0] == version else (version, _look_into(path))
             except OSError:
                 continue
             found = looks[node][1]
@@ -185,6 +187,19 @@ class Followed(Rotation):
 
     def _is_current(self, there: os.stat_result) -> bool:
         return self.origin.stat is not None and os.path.samestat(there, self.origin.stat)
+
+
+def _look_at(handle: int) -> Look:
+    """Look at the beginning of a file, and no further than that: it says the same however much is behind it."""
+    return look(os.pread(handle, 2 * BLOCK, 0))
+
+
+def _look_into(path: str) -> Look:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _look_at(handle)
+    finally:
+        os.close(handle)
 
 
 def _is_buffer(source: Source) -> bool:

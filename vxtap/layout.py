@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from vxtap import _core
+from vxtap import _facts
 
-_FIELDS = _core.fields()
+_FIELDS = _facts.fields()
 
 #: One row a decapsulated frame; docs/record.md has the columns. Native byte order, addresses in network order.
 PACKET: np.dtype[np.void] = np.dtype(
@@ -14,7 +14,7 @@ PACKET: np.dtype[np.void] = np.dtype(
         "names": [field[0] for field in _FIELDS],
         "formats": [field[1] for field in _FIELDS],
         "offsets": [field[2] for field in _FIELDS],
-        "itemsize": _core.ROW_SIZE,
+        "itemsize": _facts.ROW_SIZE,
     }
 )
 

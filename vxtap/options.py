@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, SupportsIndex, TypedDict
 
-from vxtap import _core
+from vxtap import _facts
 from vxtap.errors import OptionError
 from vxtap.tables import COLUMNS
 from vxtap.tunnels import VXLAN, find_tunnels
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 #: The port that IANA assigned to VXLAN.
 DEFAULT_PORTS = (4789,)
-MAX_VNI = 0xFFFFFFFF  # the key of GRE has 32 bits
+MAX_VNI = 0xFFFFFF
+_MAX_KEY = 0xFFFFFFFF  # of GRE, which stands in the same column
+_MAX_MEMORY = 1 << 40
 _NS = 1_000_000_000
 _UNITS = ("", "k", "m", "g")
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d+)?)\s*([kmg]?)(b|ib)?", re.ASCII)
@@ -166,7 +168,7 @@ class Options:
             raise OptionError("ports: none were given")
         object.__setattr__(self, "ports", ports)
         self._check_outer(ports)
-        vni = None if self.vni is None else _numbers(self.vni, "vni", 0, MAX_VNI)
+        vni = None if self.vni is None else _numbers(self.vni, "vni", 0, self._max_vni(ports))
         if vni == ():
             raise OptionError("vni: none were given")
         object.__setattr__(self, "vni", vni)
@@ -182,13 +184,18 @@ class Options:
         find_tunnels(self.tunnels, ports)
         if isinstance(self.tunnels, str):
             object.__setattr__(self, "tunnels", (self.tunnels,))
-        if isinstance(self.depth, bool) or not isinstance(self.depth, int) or not 1 <= self.depth <= _core.MAX_DEPTH:
-            raise OptionError(f"depth: expected a number within 1 to {_core.MAX_DEPTH}, got {self.depth!r}")
+        if isinstance(self.depth, bool) or not isinstance(self.depth, int) or not 1 <= self.depth <= _facts.MAX_DEPTH:
+            raise OptionError(f"depth: expected a number within 1 to {_facts.MAX_DEPTH}, got {self.depth!r}")
         _nanoseconds(self.fragment_timeout, "fragment_timeout")
         memory = parse_size(self.fragment_memory, "fragment_memory")
-        if memory < _core.FRAGMENT_MEMORY:
-            raise OptionError(f"fragment_memory: {memory:,} bytes are less than {_core.FRAGMENT_MEMORY:,}")
+        if not _facts.FRAGMENT_MEMORY <= memory <= _MAX_MEMORY:
+            raise OptionError(
+                f"fragment_memory: {memory:,} bytes are not within {_facts.FRAGMENT_MEMORY:,} to {_MAX_MEMORY:,}"
+            )
         object.__setattr__(self, "fragment_memory", memory)
+
+    def _max_vni(self, ports: tuple[int, ...]) -> int:
+        return _MAX_KEY if find_tunnels(self.tunnels, ports).gre else MAX_VNI
 
     @property
     def wanted(self) -> Wanted:

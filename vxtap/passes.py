@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: What the core wants next, as the plain integers that it gives.
 MORE_INPUT, MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
+#: What the border could not give: memory.
+_MORE_MEMORY = {Status.MORE_INTERFACES.value, Status.MORE_SIGHTS.value, Status.MORE_FRAGMENTS.value}
 _MORE_HISTORY, _NOT_CAPTURE = Status.MORE_HISTORY.value, Status.NOT_CAPTURE.value
 #: Seed of the core's hash tables: nobody outside can aim at a slot.
 SEED = int.from_bytes(os.urandom(8), "little")
@@ -57,7 +59,7 @@ class Pass:
         The core's state and counts.
     files : Rotation
         What is read, one or several, in order.
-    error : VxtapError or OSError or None
+    error : VxtapError, OSError, MemoryError or None
         Why reading stopped before the end; raised by whoever reads once all before it was delivered.
     ended : bool
         Nothing more comes.
@@ -66,7 +68,7 @@ class Pass:
     def __init__(self, files: Rotation, books: _core.Pass, *, strict: bool) -> None:
         self.books = books
         self.files = files
-        self.error: VxtapError | OSError | None = None
+        self.error: VxtapError | OSError | MemoryError | None = None
         self.ended = False
         self.ends = Ends()
         self._draining = False
@@ -129,17 +131,20 @@ class Pass:
         if status == _MORE_HISTORY:
             self.books.recall(self.files.again(*self.books.history))
             return
+        if status in _MORE_MEMORY:
+            self._fail(MemoryError(f"{self.files.origin.name}: no memory for what has to be remembered of its frames"))
+            return
         found = describe_bytes(self.window.first_bytes()) if status == _NOT_CAPTURE else ""
         self._fail(fault(self.files.origin.name, status, self.books.fault_offset, self.books.frames, found))
 
-    def _fail(self, error: VxtapError | OSError) -> None:
+    def _fail(self, error: VxtapError | OSError | MemoryError) -> None:
         """End the input at a fault; where the file was written to meanwhile, that explains it."""
         note = self.ends.note(self.files, at_end=False)
         if note and isinstance(error, VxtapError):
             error.args = (f"{error}; {note}", *error.args[1:])
         self._drain(error)
 
-    def _drain(self, error: VxtapError | OSError | None) -> None:
+    def _drain(self, error: VxtapError | OSError | MemoryError | None) -> None:
         """Nothing more comes in; fragments may be waiting for others."""
         self.error = error
         self._draining = True

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from vxtap.options import Options
     from vxtap.source import Origin
 
-#: Bytes of such frames in a batch; a batch ends where they are used up.
-SIZE = 4 << 20
+#: Bytes of such frames in a batch, at first (more than any one datagram has), and where a batch made much of them.
+LEAST, MOST = 128 << 10, 4 << 20
 _HEADER = struct.Struct("<QQ")
 _ROWS = 1 << 12
 
@@ -24,9 +24,16 @@ class Pieces:
     """The memory that the core copies them to, and where each one is, by the column `offset`."""
 
     def __init__(self) -> None:
-        self.memory = memoryview(bytearray(SIZE))
+        self.memory = memoryview(bytearray(LEAST))
         self._used = 0
         self._places: dict[int, tuple[int, int]] | None = None
+
+    def room(self) -> memoryview:
+        """The memory for a new batch, which ends where it is full: larger, where the last batch used much of it."""
+        if self._used > len(self.memory) // 2 and len(self.memory) < MOST:
+            self.memory = memoryview(bytearray(2 * len(self.memory)))
+        self._used = 0
+        return self.memory
 
     def filled(self, used: int) -> None:
         """The core has filled `used` bytes for a new batch."""
@@ -96,10 +103,17 @@ class Rejoiner:
         """The frame of the row with this offset; None where there is no such frame any more."""
         if offset < self._from or self._known < len(self._files.origins):
             self._begin()
+        found = self._search(offset)
+        if found is None and self._pass.ended:  # a file that is followed may have grown since
+            self._begin()
+            found = self._search(offset)
+        return found
+
+    def _search(self, offset: int) -> memoryview | None:
         while (found := self._pieces.find(offset)) is None:
             self._from = self._pass.books.offset
             if self._pass.ended or self._from > offset:
                 return None
-            self._pass.fill(self._rows, 0, pieces=self._pieces.memory)
+            self._pass.fill(self._rows, 0, pieces=self._pieces.room())
             self._pieces.filled(self._pass.books.pieces_used)
         return memoryview(bytes(found))

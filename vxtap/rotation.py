@@ -11,7 +11,7 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from vxtap import _core
+from vxtap import _core, _facts
 from vxtap.changes import what_changed
 from vxtap.enums import Status
 from vxtap.errors import OptionError, UnsupportedError, VxtapError
@@ -29,7 +29,7 @@ _FIRST_BLOCK = 4 << 10
 _MORE_INPUT = Status.MORE_INPUT.value
 _FINE = 6  # an if_tsresol above this one has digits below a microsecond
 _NAT = -(1 << 63)
-_TIME = next((offset, size, 0) for name, _, offset, size, *_ in _core.fields() if name == "ts")
+_TIME = next((offset, size, 0) for name, _, offset, size, *_ in _facts.fields() if name == "ts")
 # No tunnel is looked for: every frame is a row with a time.
 _NOTHING: _core.Wanted = {
     "ports": (),
@@ -39,7 +39,7 @@ _NOTHING: _core.Wanted = {
     "once": False,
     "partial": False,
     "fragment_timeout": 0,
-    "fragment_memory": _core.FRAGMENT_MEMORY,
+    "fragment_memory": _facts.FRAGMENT_MEMORY,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from vxtap import _core
+from vxtap import _core, _facts
 from vxtap.enums import LinkType, Tunnel
 from vxtap.options import DEFAULT_PORTS, Options
 from vxtap.passes import RowPass, files_of
@@ -30,7 +30,7 @@ _BINARY = 0x80
 def ip_text(address: bytes) -> str:
     """One address as text, without numpy."""
     text = bytearray(4 * _IP_TEXT)
-    _core.format_addresses(address, 16, 1, 16, text, _IP_TEXT)
+    _facts.format_addresses(address, 16, 1, 16, text, _IP_TEXT)
     return "".join(map(chr, memoryview(text).cast("I"))).rstrip("\0")
 
 
@@ -184,10 +184,10 @@ def link_types(books: _core.Pass) -> list[str]:
     return [link_type_name(number) for number in sorted({row[1] for row in books.interfaces()[0]})]
 
 
-def survey(source: Sources, options: Options) -> tuple[Info, VxtapError | OSError | None]:
+def survey(source: Sources, options: Options) -> tuple[Info, VxtapError | OSError | MemoryError | None]:
     """Take stock of a source up to its end or a fault, which is given back beside what was found."""
     status = COLUMNS.index("status")
-    offset, size = _core.fields()[status][2:4]
+    offset, size = _facts.fields()[status][2:4]
     run = RowPass(files_of(source, options), options, [(offset, size, 0)], _ROW, level=0, census=True)
     rows = bytearray(_ROW * _ROWS)
     try:

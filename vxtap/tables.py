@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import sys
 
-from vxtap import _core
+from vxtap import _facts
 from vxtap.enums import ENUMS, LinkType
 
-_TABLES = _core.tables()
+_TABLES = _facts.tables()
 
 
 #: Outcomes of frames in the order of the core's counts: their slugs, 'decapsulated' first.
 OUTCOMES: tuple[str, ...] = tuple(row[3] for row in _TABLES["status"] if row[2] == "FRAME")
 #: Every column of the record.
-COLUMNS: tuple[str, ...] = tuple(row[0] for row in _core.fields())
+COLUMNS: tuple[str, ...] = tuple(row[0] for row in _facts.fields())
 
 
 def link_type_name(number: int) -> str:
@@ -33,7 +33,7 @@ def markdown(table: str) -> str:
     status = _TABLES["status"]
     if table == "columns":
         head: tuple[str, ...] = ("column", "type", "unit", "meaning")
-        rows = [(f"`{name}`", kind, unit, text) for name, kind, _, _, _, unit, text in _core.fields()]
+        rows = [(f"`{name}`", kind, unit, text) for name, kind, _, _, _, unit, text in _facts.fields()]
     elif table == "outcomes":
         head = ("`Status`", "in reports", "meaning")
         rows = [(name, f"`{slug}`", text) for name, _, family, slug, text in status if family == "FRAME"]
@@ -49,7 +49,7 @@ def markdown(table: str) -> str:
         rows = [(str(value), name) for name, value, *_ in _TABLES["link_type"]]
     elif table == "tunnels":
         head = ("value", "`Tunnel`", "in `tunnels`", "over", "meaning")
-        port = {value: f" port {port}" if port else "" for _, value, _, port in _core.tunnels()}
+        port = {value: f" port {port}" if port else "" for _, value, _, port in _facts.tunnels()}
         rows = [
             (str(value), name, f"`{option}`", carrier + port[value], text)
             for name, value, carrier, option, text in _TABLES["tunnel"][1:]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vxtap import _core
+from vxtap import _facts
 from vxtap.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_UDP = {name: (value, port) for name, value, carrier, port in _core.tunnels() if carrier == "UDP"}
+_UDP = {name: (value, port) for name, value, carrier, port in _facts.tunnels() if carrier == "UDP"}
 _GRE: dict[str, int] = {}
-for _name, _value, _carrier, _ in _core.tunnels():
+for _name, _value, _carrier, _ in _facts.tunnels():
     if _carrier == "GRE":
         _GRE[_name] = _GRE.get(_name, 0) | 1 << _value
 
@@ -80,6 +80,6 @@ def find_tunnels(tunnels: Iterable[str], vxlan_ports: tuple[int, ...]) -> Found:
         for port in claimed:
             if ports.setdefault(port, name) != name:
                 raise OptionError(f"tunnels: port {port} cannot be both {ports[port]} and {name}")
-    if len(ports) > _core.MAX_PORTS:
-        raise OptionError(f"ports: {len(ports)} are more than {_core.MAX_PORTS}")
+    if len(ports) > _facts.MAX_PORTS:
+        raise OptionError(f"ports: {len(ports)} are more than {_facts.MAX_PORTS}")
     return Found(tuple((port, _UDP[name][0]) for port, name in ports.items()), gre)

@@ -23,9 +23,10 @@ PROGRAMS = {
     "test_slice": [],
     "test_table": ["vxt_table", "vxt_interface"],
     "clock": ["vxt_interface"],
+    "hash": [],
 }
 
-Build = Callable[[str], Path]
+Build = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +44,10 @@ def sanitizers(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def build(tmp_path_factory: pytest.TempPathFactory, sanitizers: list[str]) -> Build:
     folder = tmp_path_factory.mktemp("c")
 
-    def compile_one(name: str) -> Path:
+    def compile_one(name: str, *more: str) -> Path:
         sources = [HERE / f"{name}.c", *(CSRC / f"{part}.c" for part in PROGRAMS[name])]
         flags = ["-std=c11", "-g", "-O1", *WARNINGS, *sanitizers, f"-I{CSRC}"]
-        line = [str(COMPILER), *flags, *map(str, sources), "-o", str(folder / name)]
+        line = [str(COMPILER), *flags, *more, *map(str, sources), "-o", str(folder / name)]
         built = subprocess.run(line, check=False, capture_output=True, text=True)
         assert built.returncode == 0, built.stderr
         return folder / name
@@ -62,6 +63,17 @@ def test_program(name: str, build: Build) -> None:
 
 def test_every_program_is_run() -> None:
     assert {path.stem for path in HERE.glob("*.c")} == set(PROGRAMS)
+
+
+def test_hashes_do_not_depend_on_the_processor(build: Build) -> None:
+    """With and without the instructions of x86: the same ones, and no two alike."""
+    outputs = []
+    for flags in ([], ["-DVXT_PLAIN"]):
+        ran = subprocess.run([build("hash", *flags)], check=False, capture_output=True, text=True, timeout=60)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        outputs.append(ran.stdout.splitlines())
+    assert outputs[0] == outputs[1]
+    assert len({line.split()[1] for line in outputs[0]}) == len(outputs[0]) > 300
 
 
 # ---------------------------------------------------------------- times

@@ -11,7 +11,7 @@ import pytest
 from build import eth, ipv4, pcap, udp, vxlan
 from build_fragments import fragments
 from cli.conftest import T0, inner_frame
-from vxtap import _core
+from vxtap import _facts
 from written import parse
 
 if TYPE_CHECKING:
@@ -135,8 +135,8 @@ def test_sizes(size: str, vx: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--fragment-memory", "0"), f"fragment_memory: 0 bytes are less than {_core.FRAGMENT_MEMORY:,}"),
-        (("--fragment-memory", "10k"), f"fragment_memory: 10,240 bytes are less than {_core.FRAGMENT_MEMORY:,}"),
+        (("--fragment-memory", "0"), f"fragment_memory: 0 bytes are less than {_facts.FRAGMENT_MEMORY:,}"),
+        (("--fragment-memory", "10k"), f"fragment_memory: 10,240 bytes are less than {_facts.FRAGMENT_MEMORY:,}"),
         (("--fragment-memory", "much"), "fragment_memory: expected a size such as 16MiB, got 'much'"),
         (("--fragment-memory=-1M",), "fragment_memory: expected a size such as 16MiB, got '-1M'"),
         (("--fragment-timeout", "soon"), "argument --fragment-timeout: invalid float value: 'soon'"),

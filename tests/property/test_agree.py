@@ -98,6 +98,13 @@ def test_cut_header(whole: bytes) -> None:
     assert not wrong
 
 
+def test_options_that_are_cut_behind_a_length_that_is_wrong() -> None:
+    """A total length beyond the frame is told also where the options behind it were cut."""
+    inner = build.eth(build.ipv4(b"", build.TCP, options=bytes(8), total=316))
+    frame = build.eth(build.ipv4(build.udp(build.vxlan(inner))))
+    compare.assert_same(build.pcap([(0, frame[:-4], len(frame))]))
+
+
 def test_options_that_the_wire_has_no_room_for() -> None:
     """A frame of 38 bytes by its record never had a whole IPv4 header of 48, whatever total length that claims."""
     header = build.ipv4(b"", total=0xC100, words=12)

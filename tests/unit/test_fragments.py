@@ -16,11 +16,11 @@ import vxtap
 from build import eth, ipv4, pcap, udp, vxlan
 from build_fragments import fragments
 from unit.conftest import BLOCK, T0, OnlyRead, frame, inner_frame
-from vxtap import _core
+from vxtap import _facts
 
 SECOND = 10**9
 FIRST_SIZE = 64  # of the data of a first fragment
-LEAST = _core.FRAGMENT_MEMORY
+LEAST = _facts.FRAGMENT_MEMORY
 ROOM = 64  # small datagrams that wait in so little memory
 OK, JOINED, LOST = vxtap.Status.OK, vxtap.Status.FRAGMENT_JOINED, vxtap.Status.FRAGMENT_LOST
 

@@ -8,11 +8,12 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import vxtap
-from vxtap import _core
+from vxtap import _core, _facts
 
 FOLDER = Path(vxtap.__file__).parent
 HEAVY = {"numpy", "rich", "hypothesis", "pyarrow", "tempfile", "gzip", "glob", "select"}
@@ -105,23 +106,26 @@ def test_typed() -> None:
     assert (FOLDER / "py.typed").read_bytes() == b""
 
 
-def stubbed() -> list[ast.stmt]:
-    """What the stub declares, but for the shapes of dictionaries, which only type checkers know."""
+def stubbed(module: ModuleType) -> list[ast.stmt]:
+    """What the stub of a module declares, but for the shapes of dictionaries, which only type checkers know."""
     return [
         node
-        for node in ast.parse((FOLDER / "_core.pyi").read_text()).body
+        for node in ast.parse((FOLDER / f"{module.__name__.split('.')[-1]}.pyi").read_text()).body
         if not (isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "TypedDict" for base in node.bases))
     ]
 
 
-def test_stub_has_every_name_of_the_core() -> None:
-    names = {getattr(node, "name", None) or getattr(getattr(node, "target", None), "id", None) for node in stubbed()}
-    public = {name for name, value in vars(_core).items() if not name.startswith("_") and not inspect.ismodule(value)}
+@pytest.mark.parametrize("module", [_core, _facts])
+def test_stub_has_every_name_of_the_core(module: ModuleType) -> None:
+    names = {
+        getattr(node, "name", None) or getattr(getattr(node, "target", None), "id", None) for node in stubbed(module)
+    }
+    public = {name for name, value in vars(module).items() if not name.startswith("_") and not inspect.ismodule(value)}
     assert public == {name for name in names if name and not name.startswith("_")}
 
 
 def test_stub_has_every_member_of_the_core_s_classes() -> None:
-    for node in stubbed():
+    for node in stubbed(_core):
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             theirs = {name for name in vars(getattr(_core, node.name)) if not name.startswith("_")}
             ours = {getattr(one, "name", None) or getattr(getattr(one, "target", None), "id", "") for one in node.body}
@@ -161,21 +165,21 @@ REWRITER = "_core.Rewriter(WANTED, pcapng=False, keep_others=False)"
         SCANNER.replace("WANTED", "WANTED | {'depth': None}"),
         f"{SCANNER}.scan(b'', 0, 0, bytearray(176), 0, bytes(100))",
         f"{SCANNER}.history",
-        "_core.format_addresses(bytes(16), 16, 2, 16, bytearray(1000), 39)",
-        "_core.format_addresses(bytes(16), 16, 1, 16, bytearray(10), 39)",
-        "_core.format_addresses(bytes(16), 16, 1, 16, bytearray(1000), 3)",
-        "_core.format_addresses(bytes(16), 16, 1, 15, bytearray(1000), 39)",
-        "_core.format_addresses(bytes(16), 1 << 62, 5, 16, bytearray(1000), 39)",
-        "_core.format_addresses(bytes(16), 16, 1, 16, bytearray(1000), 1 << 62)",
-        "_core.parse_addresses(bytes(16), 4, 2, 16, bytearray(100))",
-        "_core.parse_addresses(bytes(16), 4, 1, 16, bytearray(10))",
-        "_core.parse_addresses(bytes(16), 1 << 62, 4, 16, bytearray(100))",
-        "_core.text_width(bytes(16), 16, 2)",
-        "_core.text_width(bytes(16), 1 << 60, 17)",
+        "_facts.format_addresses(bytes(16), 16, 2, 16, bytearray(1000), 39)",
+        "_facts.format_addresses(bytes(16), 16, 1, 16, bytearray(10), 39)",
+        "_facts.format_addresses(bytes(16), 16, 1, 16, bytearray(1000), 3)",
+        "_facts.format_addresses(bytes(16), 16, 1, 15, bytearray(1000), 39)",
+        "_facts.format_addresses(bytes(16), 1 << 62, 5, 16, bytearray(1000), 39)",
+        "_facts.format_addresses(bytes(16), 16, 1, 16, bytearray(1000), 1 << 62)",
+        "_facts.parse_addresses(bytes(16), 4, 2, 16, bytearray(100))",
+        "_facts.parse_addresses(bytes(16), 4, 1, 16, bytearray(10))",
+        "_facts.parse_addresses(bytes(16), 1 << 62, 4, 16, bytearray(100))",
+        "_facts.text_width(bytes(16), 16, 2)",
+        "_facts.text_width(bytes(16), 1 << 60, 17)",
     ],
 )
 def test_border_refuses(call: str) -> None:
     """In a process of its own, since the other outcome is the end of it."""
-    setting = "from vxtap import _core\nfrom vxtap.options import Options\nWANTED = Options().wanted"
+    setting = "from vxtap import _core, _facts\nfrom vxtap.options import Options\nWANTED = Options().wanted"
     code = f"{setting}\ntry:\n    {call}\nexcept Exception as error:\n    print(type(error).__name__)"
     assert in_a_fresh_interpreter(code) in ("ValueError", "TypeError", "BufferError", "OverflowError")

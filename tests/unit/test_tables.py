@@ -27,7 +27,7 @@ from build import (
 )
 from build_fragments import fragments
 from build_tunnels import GPE_PORT, IN_IPV4, gpe
-from vxtap import Status, _core, tables
+from vxtap import Status, _facts, tables
 from vxtap.options import Options
 from vxtap.tunnels import TUNNELS
 
@@ -73,7 +73,7 @@ def test_record_has_no_gaps_but_at_its_end() -> None:
     [(vxtap.Status, "status"), (vxtap.Flag, "flag"), (vxtap.Tunnel, "tunnel"), (vxtap.LinkType, "link_type")],
 )
 def test_enums_are_the_core_s(enum: Any, table: str) -> None:
-    rows = _core.tables()[table]
+    rows = _facts.tables()[table]
     assert [(name, int(member)) for name, member in enum.__members__.items()] == [row[:2] for row in rows]
     assert len({value for _, value, *_ in rows}) == len(rows)
     assert all(pickle.loads(pickle.dumps(member)) is member for member in enum)
@@ -108,7 +108,7 @@ def test_enums_are_pinned() -> None:
 
 
 def test_outcomes_are_the_first_statuses() -> None:
-    families = [row[2] for row in _core.tables()["status"]]
+    families = [row[2] for row in _facts.tables()["status"]]
     assert families[: len(tables.OUTCOMES)] == ["FRAME"] * len(tables.OUTCOMES)
     assert "FRAME" not in families[len(tables.OUTCOMES) :]
     assert tables.OUTCOMES[0] == "decapsulated"
@@ -174,7 +174,7 @@ FAULTS: dict[str, bytes] = {
 
 def test_every_status_has_a_case() -> None:
     by_family: dict[str, set[str]] = {}
-    for name, _, family, *_ in _core.tables()["status"]:
+    for name, _, family, *_ in _facts.tables()["status"]:
         by_family.setdefault(family, set()).add(name)
     assert by_family.pop("FRAME") == set(FRAMES)
     by_family.pop("STEP")
@@ -203,7 +203,7 @@ def test_outcome(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault(name: str) -> None:
-    family, text = next((row[2], row[4]) for row in _core.tables()["status"] if row[0] == name)
+    family, text = next((row[2], row[4]) for row in _facts.tables()["status"] if row[0] == name)
     with pytest.raises(vxtap.VxtapError) as caught:
         vxtap.read(FAULTS[name])
     assert type(caught.value).__name__ == family.capitalize() + "Error"
@@ -284,7 +284,7 @@ def test_link_type_names() -> None:
         ({"fragment_timeout": "30"}, "fragment_timeout: expected seconds, got '30'"),
         ({"fragment_memory": "much"}, "fragment_memory: expected a size such as 16MiB, got 'much'"),
         ({"fragment_memory": 1.5}, "fragment_memory: expected a size in bytes, got 1.5"),
-        ({"fragment_memory": 1000}, f"fragment_memory: 1,000 bytes are less than {_core.FRAGMENT_MEMORY:,}"),
+        ({"fragment_memory": 1000}, f"fragment_memory: 1,000 bytes are less than {_facts.FRAGMENT_MEMORY:,}"),
         ({"keep_others": True, "format": "pcap"}, "keep_others: needs pcapng output, which has room for several link"),
     ],
 )

@@ -1,0 +1,129 @@
+/* A capture -> records: the same whatever the blocks, the columns and the room for rows; every frame in the books. */
+#include "scanning.h"
+
+/* Inputs longer than this are not fed byte by byte too. */
+enum { SHORT = 1024 };
+
+/* Records are compared without the padding behind their last column. */
+static void same_rows(const fuzz_scan_run *a, const fuzz_scan_run *b)
+{
+    size_t bytes = fuzz_record_bytes();
+
+    REQUIRE(a->count == b->count);
+    for (size_t i = 0; i < a->count; i++)
+        REQUIRE(memcmp(fuzz_row(a, i), fuzz_row(b, i), bytes) == 0);
+}
+
+static void same_end(const fuzz_scan_run *a, const fuzz_scan_run *b)
+{
+    REQUIRE(a->status == b->status && a->end == b->end && a->tail == b->tail);
+    fuzz_check_same_books(&a->scan.pass, &b->scan.pass);
+    fuzz_same(&a->pieces, &b->pieces);
+}
+
+static void check_row(const vxt_packet *r, const fuzz_scan_run *run, vxt_slice input)
+{
+    REQUIRE(r->frame >= 1 && r->frame <= run->scan.pass.reader.frames);
+    REQUIRE(r->status < VXT_OUTCOMES && r->status != VXT_KEPT && r->status != VXT_NO_ETHERNET);
+    REQUIRE(r->caplen <= r->wirelen && (r->caplen == r->wirelen || r->flags & VXT_FLAG_TRUNCATED));
+    REQUIRE(r->flags & VXT_FLAG_REASSEMBLED || r->offset + r->caplen <= vxt_left(input));
+    REQUIRE((r->ts == VXT_NAT) == !!(r->flags & VXT_FLAG_NO_TIME));
+    REQUIRE(r->status != VXT_OK || r->tunnel != VXT_TUNNEL_NONE);
+}
+
+/* Rows of skipped frames too: one a frame, in order, and together they are the counts. */
+static void check_every_frame(const fuzz_scan_run *run)
+{
+    uint64_t outcomes[VXT_OUTCOMES] = {0};
+
+    REQUIRE(run->count == run->scan.pass.reader.frames);
+    for (size_t i = 0; i < run->count; i++) {
+        REQUIRE(fuzz_row(run, i)->frame == i + 1);
+        outcomes[fuzz_row(run, i)->status]++;
+    }
+    REQUIRE(memcmp(outcomes, run->scan.pass.outcomes, sizeof outcomes) == 0);
+}
+
+static void check_rows(const fuzz_scan_run *run, vxt_slice input)
+{
+    for (size_t i = 0; i < run->count; i++)
+        check_row(fuzz_row(run, i), run, input);
+    if (run->scan.pass.options.skipped_rows) {
+        check_every_frame(run);
+        return;
+    }
+    REQUIRE(run->count == run->scan.pass.outcomes[VXT_OK]);
+    for (size_t i = 0; i < run->count; i++)
+        REQUIRE(fuzz_row(run, i)->status == VXT_OK);
+}
+
+/* Some columns, at least the status, in any order and with gaps between them. */
+static void choose_columns(fuzz_columns *columns, vxt_level level, uint64_t random)
+{
+    memset(columns, 0, sizeof *columns);
+    for (const vxt_field *field = vxt_fields; field->name; field++) {
+        if (field->level > level || (field->offset != offsetof(vxt_packet, status) && fuzz_random(&random) % 2))
+            continue;
+        columns->row_size += (uint32_t)(fuzz_random(&random) % 3);
+        columns->columns[columns->count++] =
+            (vxt_column){field->offset, field->size, (uint16_t)columns->row_size};
+        columns->row_size += field->size;
+    }
+}
+
+/* A shallower look gives the same columns up to its level, and columns are those of whole records. */
+static void check_columns(const fuzz_scan_run *whole, const fuzz_setup *setup, vxt_slice input)
+{
+    fuzz_setup deep = *setup;
+    fuzz_columns columns;
+    fuzz_scan_run run, records;
+
+    choose_columns(&columns, setup->options.level, setup->random);
+    fuzz_scan_all(&run, setup, input, &(fuzz_way){FUZZ_RANDOM, setup->random + 2, false, &columns});
+    same_end(whole, &run);
+    deep.options.level = VXT_LEVEL_FLOW;
+    fuzz_scan_all(&records, &deep, input, &(fuzz_way){FUZZ_WHOLE, 0, false, NULL});
+    REQUIRE(run.count == records.count);
+    for (size_t i = 0; i < run.count; i++)
+        for (uint32_t k = 0; k < columns.count; k++) {
+            const vxt_column *column = &columns.columns[k];
+            REQUIRE(memcmp(run.rows.p + i * columns.row_size + column->to,
+                           records.rows.p + i * sizeof(vxt_packet) + column->from, column->size) == 0);
+        }
+    fuzz_scan_free(&run);
+    fuzz_scan_free(&records);
+}
+
+/* Another way through the same input comes to the same end. */
+static void check_way(const fuzz_scan_run *whole, const fuzz_setup *setup, vxt_slice input, fuzz_way way)
+{
+    fuzz_scan_run run;
+
+    fuzz_scan_all(&run, setup, input, &way);
+    REQUIRE(whole->status == run.status && whole->end == run.end && whole->tail == run.tail);
+    fuzz_check_same_books(&whole->scan.pass, &run.scan.pass);
+    if (!way.singly || !setup->options.skipped_rows) { /* rows that have been taken away are not corrected */
+        same_rows(whole, &run);
+        fuzz_same(&whole->pieces, &run.pieces);
+    }
+    fuzz_scan_free(&run);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    vxt_slice input = vxt_slice_of(data, size);
+    fuzz_setup setup;
+    fuzz_scan_run whole;
+
+    if (!fuzz_setup_of(&setup, &input))
+        return 0;
+    fuzz_scan_all(&whole, &setup, input, &(fuzz_way){FUZZ_WHOLE, 0, false, NULL});
+    check_rows(&whole, input);
+    check_way(&whole, &setup, input, (fuzz_way){FUZZ_RANDOM, setup.random, false, NULL});
+    check_way(&whole, &setup, input, (fuzz_way){FUZZ_RANDOM, setup.random + 1, true, NULL});
+    if (vxt_left(input) <= SHORT)
+        check_way(&whole, &setup, input, (fuzz_way){FUZZ_BYTES, 0, false, NULL});
+    check_columns(&whole, &setup, input);
+    fuzz_scan_free(&whole);
+    return 0;
+}
