@@ -3,13 +3,6 @@
 #include "vxt_inner.h"
 #include "vxt_tunnel.h"
 
-/* A frame on its way, and what the stages so far found. */
-typedef struct passage {
-    vxt_span span;
-    vxt_ip ip;
-    vxt_link_kind inside; /* what the inner frame starts with */
-} passage;
-
 static VXT_HOT vxt_status outer_link(const vxt_frame *frame, vxt_span *span, vxt_link *link, vxt_packet *r)
 {
     vxt_status status = vxt_link_parse(frame->link, span, link);
@@ -23,13 +16,13 @@ static VXT_HOT vxt_status outer_link(const vxt_frame *frame, vxt_span *span, vxt
     return status;
 }
 
-static VXT_HOT vxt_status outer_ip(uint16_t ethertype, passage *p, vxt_packet *r)
+static VXT_HOT vxt_status outer_ip(uint16_t ethertype, vxt_span *span, vxt_ip *ip, vxt_packet *r)
 {
-    vxt_status status = vxt_ip_parse(ethertype, VXT_IP_TO_FRAGMENT, &p->span, &p->ip);
+    vxt_status status = vxt_ip_parse(ethertype, VXT_IP_TO_FRAGMENT, span, ip);
 
-    if (p->ip.src) {
-        vxt_ip_address(r->outer_src, &p->ip, p->ip.src);
-        vxt_ip_address(r->outer_dst, &p->ip, p->ip.dst);
+    if (ip->src) {
+        vxt_ip_address(r->outer_src, ip, ip->src);
+        vxt_ip_address(r->outer_dst, ip, ip->dst);
     }
     return status;
 }
@@ -41,56 +34,62 @@ static VXT_HOT bool is_looked_at(const vxt_frame *frame, const vxt_options *opti
 }
 
 /* `packet` stands at the IP header, `rest` behind it. */
-static vxt_status look(const vxt_frame *frame, vxt_sights *sights, vxt_span packet, vxt_span rest, uint32_t interface)
+static VXT_HOT vxt_status look(const vxt_frame *frame, vxt_sights *sights, vxt_span packet, vxt_span rest,
+                               const vxt_link *link)
 {
-    vxt_sighting sighting = {.ts = frame->ts, .frame = frame->number};
     vxt_span whole = vxt_span_whole(packet, rest);
+    vxt_sighting sighting = {
+        .bytes = vxt_span_rest(whole),
+        .wire = vxt_span_wire(whole),
+        .ts = frame->ts,
+        .offset = frame->offset + packet.at,
+        .interface = (uint64_t)frame->interface_id << 32 | (link->has_interface ? link->interface : 0),
+        .frame = frame->number,
+    };
 
-    sighting.bytes = vxt_span_rest(whole);
-    sighting.wire = vxt_span_wire(whole);
-    sighting.offset = frame->offset + packet.at;
-    sighting.interface = (uint64_t)frame->interface_id << 32 | (frame->link == VXT_LINK_SLL2 ? interface : 0);
     return vxt_sights_look(sights, &sighting);
 }
 
 /* The innermost of several tunnels, as far as all their headers are whole and sound. */
-static void nested(const vxt_options *options, passage *p, vxt_packet *r)
+static void go_deeper(const vxt_options *options, vxt_span *span, vxt_link_kind *inside, vxt_packet *r)
 {
+    vxt_options any = *options;
+
+    any.vni_count = 0; /* the filter is for the outermost */
     for (uint32_t depth = 1; depth < options->depth; depth++) {
-        passage inner = {.span = p->span};
         vxt_packet scratch = {0};
-        vxt_options any = *options;
+        vxt_span inner = *span;
+        vxt_link_kind kind;
         vxt_link link;
-        any.vni_count = 0; /* the filter is for the outermost */
-        if (vxt_link_parse(p->inside, &inner.span, &link) != VXT_OK ||
-            vxt_ip_parse(link.ethertype, VXT_IP_ALL, &inner.span, &inner.ip) != VXT_OK || inner.ip.fragment ||
-            vxt_tunnel_parse(&any, &inner.ip, &inner.span, &scratch, &inner.inside) != VXT_OK)
+        vxt_ip ip;
+        if (vxt_link_parse(*inside, &inner, &link) != VXT_OK ||
+            vxt_ip_parse(link.ethertype, VXT_IP_ALL, &inner, &ip) != VXT_OK || ip.fragment ||
+            vxt_tunnel_parse(&any, &ip, &inner, &scratch, &kind) != VXT_OK)
             return;
-        *p = inner;
+        *span = inner;
+        *inside = kind;
         r->flags |= VXT_FLAG_NESTED | (scratch.flags & VXT_FLAG_TRUNCATED);
     }
 }
 
 /* From the IP payload to the inner frame. */
-static VXT_HOT vxt_status open_tunnel(const vxt_options *options, passage *p, vxt_packet *r)
+static vxt_status open_tunnels(const vxt_options *options, const vxt_ip *ip, vxt_span *span, vxt_link_kind *inside,
+                               vxt_packet *r)
 {
-    vxt_status status = vxt_tunnel_parse(options, &p->ip, &p->span, r, &p->inside);
+    vxt_status status = vxt_tunnel_parse(options, ip, span, r, inside);
 
-    if (status == VXT_OK && options->depth > 1) {
-        passage copy = *p; /* see VXT_HOT */
-        nested(options, &copy, r);
-        *p = copy;
-    }
+    if (status == VXT_OK)
+        go_deeper(options, span, inside, r);
     return status;
 }
 
-/* Fill what is left of the row, whose outcome is known. `whole` is the frame as captured. */
-static VXT_HOT void settle(const vxt_frame *frame, const vxt_options *options, vxt_status status, const passage *p,
-                           vxt_span whole, vxt_packet *r)
+/* Fill what is left of the row, whose outcome is known. `span` is where the stages got to. */
+static VXT_HOT void settle(const vxt_frame *frame, const vxt_options *options, vxt_status status, vxt_span span,
+                           vxt_link_kind inside, vxt_packet *r)
 {
+    vxt_span whole = status == VXT_OK ? span : vxt_span_of(frame->data, frame->wirelen);
+
     r->status = (uint8_t)status;
-    if (status == VXT_OK)
-        whole = p->span;
     r->offset = frame->offset + (r->flags & VXT_FLAG_REASSEMBLED ? 0 : whole.at);
     r->caplen = vxt_span_left(whole);
     r->wirelen = vxt_span_wire(whole);
@@ -98,98 +97,69 @@ static VXT_HOT void settle(const vxt_frame *frame, const vxt_options *options, v
         r->flags |= VXT_FLAG_TRUNCATED;
     if (status != VXT_OK)
         return;
-    if (p->inside != VXT_LINK_ETHERNET) {
+    if (inside != VXT_LINK_ETHERNET) {
         r->flags |= VXT_FLAG_INNER_RAW;
-        r->ethertype = p->inside == VXT_LINK_IPV4 ? VXT_ETHERTYPE_IPV4 : VXT_ETHERTYPE_IPV6;
+        r->ethertype = inside == VXT_LINK_IPV4 ? VXT_ETHERTYPE_IPV4 : VXT_ETHERTYPE_IPV6;
     }
-    vxt_inner_parse(whole, options->level, r);
+    vxt_inner_parse(span, options->level, r);
 }
 
-/* With `partial`: the row that the first fragment of a datagram is alone. */
-static void note_first(const vxt_frame *frame, const vxt_options *options, vxt_frags *frags, const passage *fragment,
-                       const vxt_packet *outer)
+/* With `partial`: the row that the first fragment of a datagram, whose data is `data`, is alone. */
+static void note_first(const vxt_frame *frame, const vxt_options *options, vxt_frags *frags, vxt_span data, vxt_ip ip,
+                       vxt_packet r)
 {
-    passage p = *fragment;
-    vxt_packet r = *outer;
-    vxt_status status = VXT_OK;
+    vxt_span span = data;
+    vxt_link_kind inside;
 
-    if (vxt_ip_hides_protocol(&p.ip)) {
-        vxt_ip ip = p.ip;
-        status = vxt_ip_resume(&p.span, &ip);
-        p.ip = ip;
-        p.ip.fragment = true;
-    }
-    if (status == VXT_OK)
-        status = open_tunnel(options, &p, &r);
-    if (status != VXT_OK)
+    if (vxt_ip_hides_protocol(&ip) && vxt_ip_resume(&span, &ip) != VXT_OK)
         return;
-    settle(frame, options, status, &p, p.span, &r);
+    ip.fragment = true;
+    if (open_tunnels(options, &ip, &span, &inside, &r) != VXT_OK)
+        return;
+    settle(frame, options, VXT_OK, span, inside, &r);
     r.flags |= VXT_FLAG_TRUNCATED; /* whatever the UDP length says */
-    vxt_frags_set_first(frags, &r, p.span.at - fragment->span.at, frame->fine);
+    vxt_frags_set_first(frags, &r, span.at - data.at, frame->fine);
 }
 
-/* A fragment: VXT_OK and the whole datagram in `p` where it completes one. */
-static vxt_status join(const vxt_frame *frame, const vxt_options *options, vxt_frags *frags, passage *p, vxt_packet *r)
+/* A fragment, whose data is `span`: VXT_OK, and `span` is the whole datagram, where it completes one. */
+static vxt_status join(const vxt_frame *frame, const vxt_options *options, vxt_frags *frags, vxt_span *span, vxt_ip *ip,
+                       vxt_packet *r)
 {
     vxt_fragment fragment = {
         .src = r->outer_src,
         .dst = r->outer_dst,
-        .id = p->ip.id,
-        .version = p->ip.version,
-        .proto = p->ip.version == 4 ? p->ip.proto : 0,
-        .inside = p->ip.proto,
-        .more = p->ip.more,
-        .offset = p->ip.fragment_offset * 8u,
-        .length = vxt_span_wire(p->span),
-        .data = vxt_span_rest(p->span),
+        .id = ip->id,
+        .version = ip->version,
+        .proto = ip->version == 4 ? ip->proto : 0,
+        .inside = ip->proto,
+        .more = ip->more,
+        .offset = ip->fragment_offset * 8u,
+        .length = vxt_span_wire(*span),
+        .data = vxt_span_rest(*span),
         .ts = frame->ts,
         .frame = frame->number,
     };
     vxt_status status;
 
-    if (!vxt_tunnel_carries(options, &p->ip) && !vxt_ip_hides_protocol(&p->ip))
+    if (!vxt_tunnel_carries(options, ip) && !vxt_ip_hides_protocol(ip))
         return VXT_NOT_UDP;
     status = vxt_frags_add(frags, &fragment);
     if (status == VXT_FRAGMENT_JOINED && options->partial && fragment.offset == 0)
-        note_first(frame, options, frags, p, r);
+        note_first(frame, options, frags, *span, *ip, *r);
     if (status != VXT_OK)
         return status;
     r->flags |= VXT_FLAG_REASSEMBLED;
-    p->span = vxt_frags_whole(frags, &p->ip.proto);
-    return vxt_ip_resume(&p->span, &p->ip);
+    *span = vxt_frags_whole(frags, &ip->proto);
+    return vxt_ip_resume(span, ip);
 }
 
-static VXT_HOT vxt_status outer(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, passage *p,
-                                vxt_packet *r)
+/* What framing knows, and the stages up to second sight. */
+static VXT_HOT vxt_status outer(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_span *span,
+                                vxt_ip *ip, vxt_packet *r)
 {
+    vxt_status status = frame->status;
     vxt_link link;
     vxt_span packet;
-    vxt_status status = outer_link(frame, &p->span, &link, r);
-
-    if (status != VXT_OK)
-        return status;
-    packet = p->span;
-    if ((status = outer_ip(link.ethertype, p, r)) != VXT_OK)
-        return status;
-    if (is_looked_at(frame, options) &&
-        (status = look(frame, &memory->sights, packet, p->span, link.interface)) != VXT_OK)
-        return status;
-    if (p->ip.fragment) {
-        passage copy = *p; /* see VXT_HOT */
-        status = join(frame, options, &memory->frags, &copy, r);
-        *p = copy;
-        if (status != VXT_OK)
-            return status;
-    }
-    return open_tunnel(options, p, r);
-}
-
-VXT_HOT vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
-                             vxt_span *inner)
-{
-    vxt_span whole = vxt_span_of(frame->data, frame->wirelen);
-    passage p = {.span = whole};
-    vxt_status status = frame->status;
 
     vxt_packet_clear(r);
     r->ts = frame->ts;
@@ -197,11 +167,61 @@ VXT_HOT vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options,
     r->source = options->source;
     r->interface = frame->interface_number;
     r->flags = frame->flags;
+    *span = vxt_span_of(frame->data, frame->wirelen);
+    if (status != VXT_OK || (status = outer_link(frame, span, &link, r)) != VXT_OK)
+        return status;
+    packet = *span;
+    status = outer_ip(link.ethertype, span, ip, r);
+    if (status == VXT_OK && is_looked_at(frame, options))
+        status = look(frame, &memory->sights, packet, *span, &link);
+    return status;
+}
+
+static VXT_HOT void finish(const vxt_frame *frame, const vxt_options *options, vxt_status status, vxt_span span,
+                           vxt_link_kind inside, vxt_packet *r, vxt_span *inner)
+{
+    settle(frame, options, status, span, inside, r);
+    *inner = status == VXT_OK || status == VXT_OTHER_PORT ? span : vxt_span_of(frame->data, frame->wirelen);
+}
+
+/* The way of fragments, and of tunnels in tunnels, from its start once more: so the usual way has nothing to hand over,
+ * which would keep all that it knows in memory. */
+static vxt_status go_round(vxt_frame frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
+                           vxt_span *inner)
+{
+    vxt_link_kind inside = VXT_LINK_UNKNOWN;
+    vxt_span span;
+    vxt_ip ip;
+    vxt_status status = outer(&frame, options, memory, &span, &ip, r);
+
+    if (status == VXT_OK && ip.fragment)
+        status = join(&frame, options, &memory->frags, &span, &ip, r);
     if (status == VXT_OK)
-        status = outer(frame, options, memory, &p, r);
+        status = open_tunnels(options, &ip, &span, &inside, r);
     if (status > VXT_KEPT) /* a step */
         return status;
-    settle(frame, options, status, &p, whole, r);
-    *inner = status == VXT_OK || status == VXT_OTHER_PORT ? p.span : whole;
+    finish(&frame, options, status, span, inside, r, inner);
+    return VXT_OK;
+}
+
+VXT_HOT vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
+                             vxt_span *inner)
+{
+    vxt_link_kind inside = VXT_LINK_UNKNOWN;
+    vxt_span span;
+    vxt_ip ip;
+    vxt_status status = outer(frame, options, memory, &span, &ip, r);
+
+    if (status > VXT_KEPT) /* a step */
+        return status;
+    if (status == VXT_OK && (ip.fragment || options->depth > 1)) {
+        vxt_span inner2 = {0}; /* a copy: see VXT_HOT */
+        status = go_round(*frame, options, memory, r, &inner2);
+        *inner = inner2;
+        return status;
+    }
+    if (status == VXT_OK)
+        status = vxt_tunnel_parse(options, &ip, &span, r, &inside);
+    finish(frame, options, status, span, inside, r, inner);
     return VXT_OK;
 }

@@ -26,8 +26,7 @@ static void settle_leaving(vxt_pass *pass)
     vxt_frags_drop_leaving(&pass->memory.frags);
 }
 
-/* Give up the leaving datagram. Where its first fragment goes on alone: true, and `step` and `r` are that. */
-static bool give_up(vxt_pass *pass, vxt_step *step, vxt_packet *r)
+bool vxt_pass_give_up(vxt_pass *pass, vxt_late *late)
 {
     vxt_frags *frags = &pass->memory.frags;
     const vxt_datagram *d = vxt_frags_leaving(frags);
@@ -36,54 +35,22 @@ static bool give_up(vxt_pass *pass, vxt_step *step, vxt_packet *r)
         settle_leaving(pass);
         return false;
     }
-    *r = d->first;
-    step->late = true;
-    step->fine = d->first_fine;
-    step->inner = vxt_frags_first(frags);
+    *late = (vxt_late){d->first, vxt_frags_first(frags), d->first_fine};
     return true;
-}
-
-static vxt_status drain(vxt_pass *pass, vxt_step *step, vxt_packet *r)
-{
-    while (vxt_frags_leave_oldest(&pass->memory.frags))
-        if (give_up(pass, step, r))
-            return VXT_OK;
-    return VXT_MORE_INPUT;
-}
-
-/* Datagrams that have waited too long by now; as give_up. */
-static bool expire(vxt_pass *pass, vxt_step *step, vxt_packet *r)
-{
-    while (vxt_frags_expire(&pass->memory.frags) == VXT_GIVE_UP)
-        if (give_up(pass, step, r))
-            return true;
-    return false;
 }
 
 VXT_HOT vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r)
 {
-    vxt_step late; /* a copy: see VXT_HOT */
+    vxt_frags *frags = &pass->memory.frags;
     vxt_status status;
 
-    if (pass->ending) {
-        status = drain(pass, &late, r);
-        *step = late;
-        return status;
-    }
+    if (pass->ending)
+        return vxt_frags_leave_oldest(frags) ? VXT_GIVE_UP : VXT_MORE_INPUT;
     if ((status = vxt_reader_next(&pass->reader, in, &step->frame)) != VXT_OK)
         return status;
-    if (vxt_frags_tick(&pass->memory.frags, step->frame.ts) && expire(pass, &late, r)) {
-        *step = late;
-        return VXT_OK;
-    }
-    step->late = false;
-    step->fine = step->frame.fine;
-    while ((status = vxt_decap(&step->frame, &pass->options, &pass->memory, r, &step->inner)) == VXT_GIVE_UP) {
-        if (give_up(pass, &late, r)) {
-            *step = late;
-            return VXT_OK;
-        }
-    }
+    if (vxt_frags_tick(frags, step->frame.ts) && vxt_frags_expire(frags) == VXT_GIVE_UP)
+        return VXT_GIVE_UP;
+    status = vxt_decap(&step->frame, &pass->options, &pass->memory, r, &step->inner);
     if (status == VXT_OK && r->status == VXT_OTHER_PORT) /* now: once the frame is kept, its bytes may be overwritten */
         step->plausible = vxt_vxlan_plausible(step->inner);
     return status;
@@ -119,28 +86,14 @@ static VXT_HOT void take_census(vxt_pass *pass, const vxt_step *step, const vxt_
     if (step->frame.link == VXT_LINK_SLL2 && vxt_left(step->frame.data) >= VXT_SLL2_LEN)
         vxt_counters_add(&pass->census->interfaces, r->interface);
     if (outcome == VXT_OK)
-        count_tunnel(pass, r, step->fine);
+        count_tunnel(pass, r, step->frame.fine);
     else if (r->status == VXT_OTHER_PORT && step->plausible)
         vxt_counters_add(&pass->census->ports, r->outer_dport);
-}
-
-/* The first fragment of a datagram that is given up: decided to be joined when it came, it is something else now. */
-static void count_late(vxt_pass *pass, const vxt_packet *r, bool fine, vxt_status outcome)
-{
-    settle_leaving(pass);
-    pass->outcomes[VXT_FRAGMENT_LOST]--;
-    pass->outcomes[outcome]++;
-    if (pass->census && outcome == VXT_OK)
-        count_tunnel(pass, r, fine);
 }
 
 VXT_HOT void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step, const vxt_packet *r,
                             vxt_status outcome)
 {
-    if (step->late) {
-        count_late(pass, r, step->fine, outcome);
-        return;
-    }
     pass->outcomes[outcome]++;
     if (outcome == VXT_KEPT)
         pass->kept[r->status]++;
@@ -148,4 +101,14 @@ VXT_HOT void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step,
     if (pass->census)
         take_census(pass, step, r, outcome);
     vxt_reader_pass(&pass->reader, in, &step->frame);
+}
+
+/* It was counted as joined when it came, and as lost with the others of its datagram. */
+void vxt_pass_count_late(vxt_pass *pass, const vxt_late *late, vxt_status outcome)
+{
+    settle_leaving(pass);
+    pass->outcomes[VXT_FRAGMENT_LOST]--;
+    pass->outcomes[outcome]++;
+    if (pass->census && outcome == VXT_OK)
+        count_tunnel(pass, &late->r, late->fine);
 }

@@ -36,20 +36,33 @@ typedef struct vxt_pass {
 
 /* A frame between being decided and being counted. */
 typedef struct vxt_step {
-    vxt_frame frame; /* only of a frame that is not late */
-    vxt_span inner;  /* see vxt_decap */
-    bool late;       /* no frame of the input, but the first fragment of a datagram that is given up */
-    bool plausible;  /* OTHER_PORT: what came to that port looks like VXLAN */
-    bool fine;       /* its times can have digits below a microsecond */
+    vxt_frame frame;
+    vxt_span inner; /* see vxt_decap */
+    bool plausible; /* OTHER_PORT: what came to that port looks like VXLAN */
 } vxt_step;
 
+/* No frame of the input, but the first fragment of a datagram that is given up. */
+typedef struct vxt_late {
+    vxt_packet r;
+    vxt_span inner; /* its inner frame */
+    bool fine;      /* its times can have digits below a microsecond */
+} vxt_late;
+
 /* Decide the next frame of `in` into `r`. Nothing is counted yet: what does not fit an output can be asked for again.
- * Returns as vxt_reader_next, or MORE_SIGHTS, MORE_HISTORY, MORE_FRAGMENTS; the outcome is r->status. While the pass is
- * ending, `in` is not looked at, and MORE_INPUT says that nothing is left. */
+ * Returns as vxt_reader_next, or MORE_SIGHTS, MORE_HISTORY, MORE_FRAGMENTS; the outcome is r->status. GIVE_UP: a
+ * datagram has to be given up first (vxt_pass_give_up); then ask again. While the pass is ending, `in` is not looked
+ * at, and MORE_INPUT says that nothing is left. */
 vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r);
 
 /* Count the frame, as `outcome` (what it was decided to be, or VXT_KEPT), and move past it. */
 void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step, const vxt_packet *r, vxt_status outcome);
+
+/* After GIVE_UP: false, and the datagram is settled; or true where its first fragment goes on alone, which is `late`.
+ * Then nothing is counted yet, and it may be asked for again. */
+bool vxt_pass_give_up(vxt_pass *pass, vxt_late *late);
+
+/* Count it, as `outcome`. */
+void vxt_pass_count_late(vxt_pass *pass, const vxt_late *late, vxt_status outcome);
 
 /* The row of frame `number`, counted from pass->recent.status, or SIZE_MAX where it is not at hand. */
 size_t vxt_pass_recent(const vxt_pass *pass, uint64_t number);

@@ -181,27 +181,20 @@ static bool is_kept(const vxt_rewrite *w, uint32_t interface, const vxt_packet *
     return w->pass.reader.interfaces.items[interface].linktype < PCAPNG_LINKTYPES;
 }
 
-/* What is done with a frame, by what was found of it. */
-static VXT_HOT vxt_status outcome_of(const vxt_rewrite *w, const vxt_step *step, const vxt_packet *r)
+/* What becomes of a decapsulated frame: an inner packet without Ethernet has no place in a classic pcap. */
+static VXT_HOT vxt_status fit(const vxt_rewrite *w, const vxt_packet *r)
 {
-    if (r->status != VXT_OK)
-        return is_kept(w, step->frame.interface, r) ? VXT_KEPT : (vxt_status)r->status;
     return w->format == VXT_FORMAT_PCAP && is_raw(r) && !w->ethernet ? VXT_NO_ETHERNET : VXT_OK;
 }
 
-static VXT_HOT vxt_status put_frame(vxt_rewrite *w, const vxt_step *step, const vxt_packet *r, vxt_room *out)
+/* `it` is the interface of the input, of a frame that is kept. */
+static VXT_HOT vxt_status put_frame(vxt_rewrite *w, vxt_interface *it, vxt_slice data, const vxt_packet *r, bool fine,
+                                    vxt_room *out)
 {
-    outgoing frame = {step->frame.data, r, 0, step->fine};
+    outgoing frame = {data, r, w->ethernet && is_raw(r) ? VXT_ETH_LEN : 0, fine};
     vxt_room room = *out; /* a copy: see VXT_HOT */
-    vxt_interface *it = NULL;
     vxt_status status;
 
-    if (r->status == VXT_OK)
-        frame.data = vxt_span_rest(step->inner);
-    else
-        it = &w->pass.reader.interfaces.items[step->frame.interface];
-    if (w->ethernet && is_raw(r))
-        frame.made_up = VXT_ETH_LEN;
     if (w->format == VXT_FORMAT_PCAP)
         return put_pcap(w, &frame, out);
     status = put_pcapng(w, it, &frame, &room);
@@ -209,20 +202,48 @@ static VXT_HOT vxt_status put_frame(vxt_rewrite *w, const vxt_step *step, const 
     return status;
 }
 
+/* The first fragment of a datagram that is given up. */
+static vxt_status rewrite_late(vxt_rewrite *w, vxt_slice in, vxt_room *out, bool in_place)
+{
+    vxt_late late;
+    vxt_status status, outcome;
+
+    if (!vxt_pass_give_up(&w->pass, &late))
+        return VXT_OK;
+    if ((outcome = fit(w, &late.r)) == VXT_OK) {
+        vxt_room room = in_place ? vxt_room_before(*out, in) : *out;
+        if ((status = put_frame(w, NULL, vxt_span_rest(late.inner), &late.r, late.fine, &room)) != VXT_OK)
+            return status;
+        out->p = room.p;
+    }
+    vxt_pass_count_late(&w->pass, &late, outcome);
+    return VXT_OK;
+}
+
 static VXT_HOT vxt_status rewrite_one(vxt_rewrite *w, vxt_slice *in, vxt_room *out, bool in_place)
 {
     vxt_packet packet;
     vxt_step step;
     vxt_status status = vxt_pass_next(&w->pass, in, &step, &packet), outcome;
+    vxt_room room = *out;
 
+    if (status == VXT_GIVE_UP) {
+        status = rewrite_late(w, *in, &room, in_place);
+        out->p = room.p;
+        return status;
+    }
     if (status != VXT_OK)
         return status;
-    outcome = outcome_of(w, &step, &packet);
+    if (packet.status == VXT_OK)
+        outcome = fit(w, &packet);
+    else
+        outcome = is_kept(w, step.frame.interface, &packet) ? VXT_KEPT : (vxt_status)packet.status;
     if (outcome == VXT_OK || outcome == VXT_KEPT) {
-        vxt_room room = *out;
+        vxt_slice data = outcome == VXT_OK ? vxt_span_rest(step.inner) : step.frame.data;
+        vxt_interface *it = outcome == VXT_OK ? NULL : &w->pass.reader.interfaces.items[step.frame.interface];
         if (in_place)
-            room = vxt_room_before(*out, step.late ? *in : step.frame.rest);
-        if ((status = put_frame(w, &step, &packet, &room)) != VXT_OK)
+            room = vxt_room_before(*out, step.frame.rest);
+        if ((status = put_frame(w, it, data, &packet, step.frame.fine, &room)) != VXT_OK)
             return status;
         out->p = room.p;
     }

@@ -41,7 +41,7 @@ static VXT_HOT void copy_columns(const vxt_scan *scan, const vxt_packet *r, uint
 }
 
 /* An inner frame that is not in one piece is copied out; false where there is no room for it. */
-static bool keep_piece(vxt_pieces *pieces, vxt_span inner, bool late, const vxt_packet *r)
+static bool keep_piece(vxt_pieces *pieces, vxt_span inner, const vxt_packet *r)
 {
     vxt_slice data = vxt_span_rest(inner);
     const uint8_t *p = vxt_take(&data, r->caplen);
@@ -49,7 +49,7 @@ static bool keep_piece(vxt_pieces *pieces, vxt_span inner, bool late, const vxt_
     size_t whole = (r->caplen + (size_t)PIECE_ALIGN - 1) / PIECE_ALIGN * PIECE_ALIGN;
     uint8_t *to;
 
-    if (!pieces->data || r->status != VXT_OK || !(late || r->flags & VXT_FLAG_REASSEMBLED))
+    if (!pieces->data || r->status != VXT_OK)
         return true;
     vxt_claim(&room, pieces->used);
     if (!p || !(to = vxt_claim(&room, PIECE_HEADER + whole)))
@@ -61,22 +61,31 @@ static bool keep_piece(vxt_pieces *pieces, vxt_span inner, bool late, const vxt_
     return true;
 }
 
-/* A late row where skipped frames have rows too: it takes the place of the one that its frame has, if that is still at
- * hand. `p` is the next free row, and `r` may be there. True where that is taken. */
-static bool put_late(vxt_scan *scan, const vxt_packet *r, uint8_t *rows, uint8_t *p)
+/* A late row, in the next free one, or, where skipped frames have rows too, in the one that its frame has, if that is
+ * still at hand. */
+static vxt_status scan_late(vxt_scan *scan, uint8_t *rows, uint8_t *next, vxt_room row, vxt_room *out)
 {
-    size_t at = vxt_pass_recent(&scan->pass, r->frame);
-    uint8_t *row = at == SIZE_MAX ? p : &rows[at * scan->row_size];
+    vxt_late late;
+    size_t at;
 
+    if (!vxt_pass_give_up(&scan->pass, &late))
+        return VXT_OK;
+    if (!keep_piece(&scan->pieces, late.inner, &late.r))
+        return VXT_MORE_OUTPUT;
+    vxt_pass_count_late(&scan->pass, &late, VXT_OK);
+    at = vxt_pass_recent(&scan->pass, late.r.frame);
+    if (at != SIZE_MAX) {
+        next = &rows[at * scan->row_size];
+    } else {
+        *out = row;
+        scan->broken = true;
+        scan->pass.recent.count = 0;
+    }
     if (scan->column_count)
-        copy_columns(scan, r, row);
+        copy_columns(scan, &late.r, next);
     else
-        memmove(row, r, sizeof *r);
-    if (at != SIZE_MAX)
-        return false;
-    scan->broken = true;
-    scan->pass.recent.count = 0;
-    return true;
+        memcpy(next, &late.r, sizeof late.r);
+    return VXT_OK;
 }
 
 /* Whole records are parsed where they will stay, projected ones beside it. */
@@ -92,18 +101,19 @@ static VXT_HOT vxt_status scan_one(vxt_scan *scan, vxt_slice *in, uint8_t *rows,
         return VXT_MORE_OUTPUT;
     if (scan->column_count == 0)
         r = (vxt_packet *)(void *)p;
-    if ((status = vxt_pass_next(&scan->pass, in, &step, r)) != VXT_OK)
+    if ((status = vxt_pass_next(&scan->pass, in, &step, r)) != VXT_OK) {
+        vxt_room room = *out; /* a copy: see VXT_HOT */
+        if (status == VXT_GIVE_UP) {
+            status = scan_late(scan, rows, p, row, &room);
+            *out = room;
+        }
         return status;
-    if ((step.late || r->flags & VXT_FLAG_REASSEMBLED) && !keep_piece(&scan->pieces, step.inner, step.late, r))
+    }
+    if (r->flags & VXT_FLAG_REASSEMBLED && !keep_piece(&scan->pieces, step.inner, r))
         return VXT_MORE_OUTPUT;
     vxt_pass_count(&scan->pass, in, &step, r, (vxt_status)r->status);
     if (r->status != VXT_OK && !scan->pass.options.skipped_rows)
         return VXT_OK;
-    if (step.late && scan->pass.options.skipped_rows) {
-        if (put_late(scan, r, rows, p))
-            *out = row;
-        return VXT_OK;
-    }
     if (r == &packet)
         copy_columns(scan, r, p);
     scan->pass.recent.count += scan->pass.options.skipped_rows && !scan->broken;

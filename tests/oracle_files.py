@@ -32,6 +32,7 @@ class Frame(NamedTuple):
     outgoing: bool
     outcome: str | None  # decided by the framing already, else None
     several: bool = False  # its pcapng section had declared more than one interface by then
+    ident: int = 0  # of the interface in its section
 
 
 class Capture(NamedTuple):
@@ -295,4 +296,4 @@ def timed_packet(block: Block, section: Section) -> Frame:
     face = section.interfaces[named]
     outcome = "malformed" if caplen > min(room, MAX_CAPLEN) else None
     several = len(section.interfaces) > 1
-    return Frame(start, data, origlen, time_of(tick, face), face.linktype, column, outgoing, outcome, several)
+    return Frame(start, data, origlen, time_of(tick, face), face.linktype, column, outgoing, outcome, several, named)

@@ -66,7 +66,7 @@ static bool is_malformed(const vxt_fragment *f)
 
 static bool is_old(const model *m, const datagram *d)
 {
-    return m->clock > d->ts && (uint64_t)m->clock - (uint64_t)d->ts > m->timeout;
+    return d->ts != VXT_NAT && m->clock > d->ts && (uint64_t)m->clock - (uint64_t)d->ts > m->timeout;
 }
 
 static uint32_t total_of(const datagram *d)
@@ -77,11 +77,25 @@ static uint32_t total_of(const datagram *d)
     return 0;
 }
 
+/* Where the captured bytes of a datagram end, as far as one is known to be cut. */
+static uint32_t cut_of(const datagram *d)
+{
+    uint32_t cut = UINT32_MAX;
+
+    for (size_t i = 0; i < d->count; i++)
+        if (d->pieces[i].captured < d->pieces[i].length && d->pieces[i].offset + d->pieces[i].captured < cut)
+            cut = d->pieces[i].offset + d->pieces[i].captured;
+    return cut;
+}
+
 static bool is_again(const datagram *d, const vxt_fragment *f)
 {
+    size_t most = cut_of(d) > f->offset ? cut_of(d) - f->offset : 0;
+
     for (size_t i = 0; i < d->count; i++) {
         const piece *p = &d->pieces[i];
         size_t both = p->captured < vxt_left(f->data) ? p->captured : vxt_left(f->data);
+        both = both < most ? both : most;
         if (p->offset == f->offset && p->length == f->length && p->more == f->more &&
             (both == 0 || memcmp(p->data, f->data.p, both) == 0))
             return true;
@@ -267,8 +281,11 @@ static void add(model *m, const vxt_fragment *f)
     int steps = 0;
 
     forget_what_it_forgot(m);
-    if (f->ts != VXT_NAT && !is_malformed(f))
+    if (f->ts != VXT_NAT)
         m->clock = f->ts;
+    if (vxt_frags_tick(&m->frags, f->ts))
+        while (vxt_frags_expire(&m->frags) == VXT_GIVE_UP)
+            check_leaving(m, f);
     while ((status = vxt_frags_add(&m->frags, f)) == VXT_GIVE_UP || status == VXT_MORE_FRAGMENTS) {
         REQUIRE(steps++ < 2 * KEYS);
         if (status == VXT_GIVE_UP)

@@ -8,6 +8,7 @@ enum { SPARE = 64, ETHERNET = 1, RAW = 101, MOST_OUTPUT = 16 << 20 };
 
 typedef struct rewriting {
     vxt_rewrite state;
+    vxt_slice capture;
     fuzz_bytes output;
     vxt_status status; /* what ended it */
     bool in_place;
@@ -53,7 +54,7 @@ static void run_to_the_end(rewriting *run, fuzz_window *window)
         vxt_progress progress;
         vxt_status status = rewrite_some(run, window->data, at, window->size, spare, &progress);
         at += progress.used;
-        if (fuzz_grow(pass, status))
+        if (fuzz_grow(pass, status, run->capture))
             continue;
         if (status == VXT_MORE_OUTPUT) {
             spare = make_room(run, &progress, spare);
@@ -82,6 +83,8 @@ static void rewrite_all(rewriting *run, const fuzz_setup *setup, vxt_slice input
 
     memset(run, 0, sizeof *run);
     fuzz_pass_begin(&run->state.pass, setup);
+    run->capture = input;
+    run->state.pass.memory.sights.can_recall = pace == FUZZ_WHOLE; /* with hashes put off, and without */
     run->state.format = setup->pcapng ? VXT_FORMAT_PCAPNG : VXT_FORMAT_PCAP;
     run->state.keep_others = setup->keep_others;
     run->state.ethernet = setup->ethernet;
