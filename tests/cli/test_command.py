@@ -79,7 +79,7 @@ def test_version(vx: Command, process: Command) -> None:
         (("info", "x.pcap", "--vni", "1,,2"), "argument --vni: expected numbers with commas between them"),
         (("decap", "x.pcap", "-o", "y", "--format", "snoop"), "argument --format: invalid choice: 'snoop'"),
         (("info", "x.pcap", "--ports", "70000"), "vxtap: ports: 70000 is not within 1 to 65535"),
-        (("info", "x.pcap", "--vni", "4294967296"), "vxtap: vni: 4294967296 is not within 0 to 4294967295"),
+        (("info", "x.pcap", "--vni", "16777216"), "vxtap: vni: 16777216 is not within 0 to 16777215"),
     ],
 )
 def test_usage(args: tuple[str, ...], message: str, vx: Command) -> None:

@@ -135,8 +135,8 @@ def test_sizes(size: str, vx: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--fragment-memory", "0"), f"fragment_memory: 0 bytes are less than {_facts.FRAGMENT_MEMORY:,}"),
-        (("--fragment-memory", "10k"), f"fragment_memory: 10,240 bytes are less than {_facts.FRAGMENT_MEMORY:,}"),
+        (("--fragment-memory", "0"), f"fragment_memory: 0 bytes are not within {_facts.FRAGMENT_MEMORY:,} to "),
+        (("--fragment-memory", "10k"), f"fragment_memory: 10,240 bytes are not within {_facts.FRAGMENT_MEMORY:,} to "),
         (("--fragment-memory", "much"), "fragment_memory: expected a size such as 16MiB, got 'much'"),
         (("--fragment-memory=-1M",), "fragment_memory: expected a size such as 16MiB, got '-1M'"),
         (("--fragment-timeout", "soon"), "argument --fragment-timeout: invalid float value: 'soon'"),
