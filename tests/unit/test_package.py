@@ -8,11 +8,12 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import vxtap
-from vxtap import _core
+from vxtap import _core, _facts
 
 FOLDER = Path(vxtap.__file__).parent
 HEAVY = {"numpy", "rich", "hypothesis", "pyarrow", "tempfile", "gzip", "glob", "select"}
@@ -105,23 +106,26 @@ def test_typed() -> None:
     assert (FOLDER / "py.typed").read_bytes() == b""
 
 
-def stubbed() -> list[ast.stmt]:
-    """What the stub declares, but for the shapes of dictionaries, which only type checkers know."""
+def stubbed(module: ModuleType) -> list[ast.stmt]:
+    """What the stub of a module declares, but for the shapes of dictionaries, which only type checkers know."""
     return [
         node
-        for node in ast.parse((FOLDER / "_core.pyi").read_text()).body
+        for node in ast.parse((FOLDER / f"{module.__name__.split('.')[-1]}.pyi").read_text()).body
         if not (isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "TypedDict" for base in node.bases))
     ]
 
 
-def test_stub_has_every_name_of_the_core() -> None:
-    names = {getattr(node, "name", None) or getattr(getattr(node, "target", None), "id", None) for node in stubbed()}
-    public = {name for name, value in vars(_core).items() if not name.startswith("_") and not inspect.ismodule(value)}
+@pytest.mark.parametrize("module", [_core, _facts])
+def test_stub_has_every_name_of_the_core(module: ModuleType) -> None:
+    names = {
+        getattr(node, "name", None) or getattr(getattr(node, "target", None), "id", None) for node in stubbed(module)
+    }
+    public = {name for name, value in vars(module).items() if not name.startswith("_") and not inspect.ismodule(value)}
     assert public == {name for name in names if name and not name.startswith("_")}
 
 
 def test_stub_has_every_member_of_the_core_s_classes() -> None:
-    for node in stubbed():
+    for node in stubbed(_core):
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             theirs = {name for name in vars(getattr(_core, node.name)) if not name.startswith("_")}
             ours = {getattr(one, "name", None) or getattr(getattr(one, "target", None), "id", "") for one in node.body}
