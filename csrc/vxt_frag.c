@@ -67,10 +67,12 @@ static void set_deadline(vxt_frags *frags)
         frags->deadline = ts + (int64_t)frags->timeout;
 }
 
-vxt_status vxt_frags_expire(vxt_frags *frags)
+vxt_status vxt_frags_expire(vxt_frags *frags, uint64_t frame)
 {
     vxt_status status = VXT_OK;
 
+    if (frame == frags->frame) /* asked for again: what came to the head of the list behind it waits for the next one */
+        return VXT_OK;
     while (status == VXT_OK && frags->waiting.oldest != VXT_FRAG_NONE &&
            is_old(frags, vxt_frags_at(frags, frags->waiting.oldest)))
         status = leave_one(frags);

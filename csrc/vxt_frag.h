@@ -24,8 +24,9 @@ static inline bool vxt_frags_tick(vxt_frags *frags, int64_t ts)
     return ts > frags->deadline;
 }
 
-/* VXT_OK, or GIVE_UP: settle and drop the datagram that is leaving, which has waited too long, and ask again. */
-vxt_status vxt_frags_expire(vxt_frags *frags);
+/* Before frame number `frame`: VXT_OK, or GIVE_UP: settle and drop the datagram that is leaving, which has waited too
+ * long, and ask again. */
+vxt_status vxt_frags_expire(vxt_frags *frags, uint64_t frame);
 
 /* Take a fragment. VXT_OK: it completes the datagram that vxt_frags_whole gives. FRAGMENT_JOINED, FRAGMENT_OVERLAP or
  * MALFORMED: what it is. MORE_FRAGMENTS: grow and ask again. GIVE_UP: settle and drop the datagram that is leaving, and

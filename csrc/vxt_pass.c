@@ -44,15 +44,16 @@ VXT_HOT vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, 
     vxt_frags *frags = &pass->memory.frags;
     vxt_status status;
 
+    step->plausible = false;
     if (pass->ending)
         return vxt_frags_leave_oldest(frags) ? VXT_GIVE_UP : VXT_MORE_INPUT;
     if ((status = vxt_reader_next(&pass->reader, in, &step->frame)) != VXT_OK)
         return status;
-    if (vxt_frags_tick(frags, step->frame.ts) && vxt_frags_expire(frags) == VXT_GIVE_UP)
+    if (vxt_frags_tick(frags, step->frame.ts) && vxt_frags_expire(frags, step->frame.number) == VXT_GIVE_UP)
         return VXT_GIVE_UP;
     status = vxt_decap(&step->frame, &pass->options, &pass->memory, r, &step->inner);
-    /* Now: once the frame is kept, its bytes may be overwritten. */
-    step->plausible = status == VXT_OK && r->status == VXT_OTHER_PORT && vxt_vxlan_plausible(step->inner);
+    if (status == VXT_OK && r->status == VXT_OTHER_PORT) /* now: once the frame is kept, its bytes may be overwritten */
+        step->plausible = vxt_vxlan_plausible(step->inner);
     return status;
 }
 

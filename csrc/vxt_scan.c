@@ -57,6 +57,7 @@ static bool keep_piece(vxt_pieces *pieces, vxt_span inner, const vxt_packet *r)
     vxt_put_le64(to, r->offset);
     vxt_put_le64(to + 8, r->caplen);
     memcpy(to + PIECE_HEADER, p, r->caplen);
+    memset(to + PIECE_HEADER + r->caplen, 0, whole - r->caplen);
     pieces->used += PIECE_HEADER + whole;
     return true;
 }

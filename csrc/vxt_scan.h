@@ -13,7 +13,7 @@ typedef struct vxt_column {
 
 /* Memory for inner frames that lie nowhere in one piece: reassembled ones, and late ones, which the input has left
  * behind. Before each stand its row's `offset`, by which it is known, and `caplen`, 8 bytes each and little-endian;
- * behind it, up to the next multiple of 8, nothing. */
+ * behind it, up to the next multiple of 8, zeros. */
 typedef struct vxt_pieces {
     uint8_t *data; /* memory of the caller, or NULL: they are not wanted */
     size_t size, used;

@@ -88,13 +88,16 @@ class Fragments:
         """The time of any frame: what has waited too long by then is given up."""
         if ts is not None:
             self.clock = ts
-            self.give_up(now, self.is_late)
+            self.give_up(now, due=True)
 
     def arrive(self, packet: Packet, row: Row, alone: Alone) -> tuple[int, View]:
         """The whole datagram, if this is the fragment that it waited for."""
         new = fragment_of(packet)
         key = key_of(packet)
         datagram = self.datagrams.get(key)
+        if datagram is not None and datagram.state != "complete" and self.is_late(datagram):
+            self.give_up_one(key, row["frame"])  # it stood behind one that was not due
+            datagram = None
         if datagram is not None and self.is_over(datagram, new):
             self.forget(key)  # its number is used again
             datagram = None
@@ -142,14 +145,22 @@ class Fragments:
             return False
         return self.clock - datagram.began > self.timeout
 
-    def give_up(self, now: int, which: Callable[[Datagram], bool] = lambda datagram: True) -> None:
-        """Give up datagrams before the frame with the number `now`, those first whose fragments came first."""
+    def give_up(self, now: int, *, due: bool = False) -> None:
+        """Give up datagrams before the frame with the number `now`, those first whose fragments came first; with `due`
+        up to the first that has not waited too long.
+        """
         for key, datagram in list(self.datagrams.items()):
-            if datagram.state == "complete" or not which(datagram):
+            if datagram.state == "complete":
                 continue
-            del self.datagrams[key]
-            if datagram.state == "waiting":
-                self.lose(datagram, now)
+            if due and not self.is_late(datagram):
+                break
+            self.give_up_one(key, now)
+
+    def give_up_one(self, key: Key, now: int) -> None:
+        """Give up one datagram."""
+        datagram = self.datagrams.pop(key)
+        if datagram.state == "waiting":
+            self.lose(datagram, now)
 
     def lose(self, datagram: Datagram, now: int) -> None:
         """The fragments are lost, except perhaps for the one with the beginning."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import numbers
 import operator
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, SupportsIndex, TypedDict
 
@@ -23,6 +25,7 @@ MAX_VNI = 0xFFFFFF
 _MAX_KEY = 0xFFFFFFFF  # of GRE, which stands in the same column
 _MAX_MEMORY = 1 << 40
 _NS = 1_000_000_000
+_LONGEST = ((1 << 63) - 1) // _NS  # seconds, in 64 bits of nanoseconds
 _UNITS = ("", "k", "m", "g")
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d+)?)\s*([kmg]?)(b|ib)?", re.ASCII)
 
@@ -82,9 +85,9 @@ def parse_size(value: int | str, what: str) -> int:
 
 
 def _nanoseconds(value: float, what: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (value >= 0 and math.isfinite(value)):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not value >= 0 or value == math.inf:
         raise OptionError(f"{what}: expected seconds, got {value!r}")
-    return min(int(value * _NS), (1 << 63) - 1)
+    return int(min(value, _LONGEST) * _NS)
 
 
 class OuterOptions(TypedDict, total=False):
@@ -181,11 +184,14 @@ class Options:
             raise OptionError("keep_others: needs pcapng output, which has room for several link types")
 
     def _check_outer(self, ports: tuple[int, ...]) -> None:
+        with suppress(TypeError):  # which find_tunnels tells
+            names = (self.tunnels,) if isinstance(self.tunnels, str) else tuple(self.tunnels)
+            object.__setattr__(self, "tunnels", names)
         find_tunnels(self.tunnels, ports)
-        if isinstance(self.tunnels, str):
-            object.__setattr__(self, "tunnels", (self.tunnels,))
-        if isinstance(self.depth, bool) or not isinstance(self.depth, int) or not 1 <= self.depth <= _facts.MAX_DEPTH:
-            raise OptionError(f"depth: expected a number within 1 to {_facts.MAX_DEPTH}, got {self.depth!r}")
+        depth = _numbers(self.depth, "depth", 1, _facts.MAX_DEPTH)
+        if len(depth) != 1:
+            raise OptionError(f"depth: expected one number, got {self.depth!r}")
+        object.__setattr__(self, "depth", depth[0])
         _nanoseconds(self.fragment_timeout, "fragment_timeout")
         memory = parse_size(self.fragment_memory, "fragment_memory")
         if not _facts.FRAGMENT_MEMORY <= memory <= _MAX_MEMORY:

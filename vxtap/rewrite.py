@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vxtap import _core
@@ -195,8 +196,7 @@ def run_decap(
         return _run(source, dest, options, progress, None)
     from vxtap.follow import Stop  # only here: most runs do not wait
 
-    with Stop(*signals) as stop:
-        return _run(source, dest, options, progress, stop)
+    return _run(source, dest, options, progress, Stop(*signals))
 
 
 def _run(source: Sources, dest: Target, options: Options, progress: Progress | None, stop: Stop | None) -> Finished:
@@ -208,7 +208,8 @@ def _run(source: Sources, dest: Target, options: Options, progress: Progress | N
         if same_object or is_same_file(job.files.stats, dest):
             which = "one of them is the output" if job.files.several else "is the input"
             raise OptionError(f"{job.files.name}: {which}, and would be overwritten")
-        with Sink(dest) as sink:
+        # Signals are noted only from here on: opening a pipe that nobody writes to yet must end at once.
+        with stop or nullcontext(), Sink(dest) as sink:
             job.run(sink, progress)
             report = job.report()
             report.bytes_out = sink.size

@@ -25,6 +25,8 @@ _IP_TEXT = 39
 # Rows are of no interest here: as narrow as they get, into memory that is used again and again.
 _ROW, _ROWS = 1, 1 << 16
 _BINARY = 0x80
+# Interfaces that are listed: as many as tunnels are told apart.
+_MOST_INTERFACES = 4096
 
 
 def ip_text(address: bytes) -> str:
@@ -65,7 +67,7 @@ class Info:
     other_tunnels : int
         Frames of tunnels beyond the 4,096 that are told apart.
     other_interfaces : int
-        pcapng interfaces beyond the 65,536 that are remembered.
+        Interfaces beyond the 4,096 that are listed.
     looks_like_vxlan : list of dict
         port, frames: UDP ports that were not asked for and carry what looks like VXLAN.
     """
@@ -119,11 +121,13 @@ def _variant(one: tuple[int, bool, int, int, int, int]) -> str:
     return ", ".join(parts)
 
 
-def _interfaces(books: _core.Pass) -> list[dict[str, Any]]:
+def _interfaces(books: _core.Pass) -> tuple[list[dict[str, Any]], int]:
+    """The interfaces with what is known of them, and how many more there are."""
+    known, more = books.interfaces()
     rows: list[dict[str, Any]] = []
     cooked, cooked_more = books.counters(False)
     told = False  # of the headers' indexes, which are not told apart by pcapng interface
-    for number, link_type, snaplen, ts_resol, _, name, frames in books.interfaces()[0]:
+    for number, link_type, snaplen, ts_resol, _, name, frames in known[:_MOST_INTERFACES]:
         common = {
             "link_type": link_type_name(link_type),
             "resolution": resolution_text(ts_resol),
@@ -139,7 +143,7 @@ def _interfaces(books: _core.Pass) -> list[dict[str, Any]]:
         rows += [{"number": index, "name": "", **common, "frames": count} for index, count in cooked]
         if cooked_more:
             rows.append({"number": None, "name": "others", **common, "frames": cooked_more})
-    return rows
+    return rows, more + max(0, len(known) - _MOST_INTERFACES)
 
 
 def tunnel_rows(books: _core.Pass) -> tuple[list[dict[str, Any]], int]:
@@ -197,6 +201,7 @@ def survey(source: Sources, options: Options) -> tuple[Info, VxtapError | OSErro
     finally:
         run.close()
     tunnels, other = tunnel_rows(run.books)
+    interfaces, other_interfaces = _interfaces(run.books)
     kind, details = _details([*run.ends.formats, run.books.format])
     found = Info(
         name=run.files.name,
@@ -204,10 +209,10 @@ def survey(source: Sources, options: Options) -> tuple[Info, VxtapError | OSErro
         format=kind,
         details=details,
         link_types=link_types(run.books),
-        interfaces=_interfaces(run.books),
+        interfaces=interfaces,
         tunnels=tunnels,
         other_tunnels=other,
-        other_interfaces=run.books.interfaces()[1],
+        other_interfaces=other_interfaces,
         looks_like_vxlan=likely_ports(run.books),
     )
     return found, run.error

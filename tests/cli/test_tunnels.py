@@ -107,8 +107,8 @@ def test_a_port_of_its_own(vx: Command, tmp_path: Path) -> None:
         (("--tunnels", "gre:47"), "tunnels: 'gre:47': GRE is no UDP and has no port"),
         (("--tunnels", "vxlan,geneve:4789"), "tunnels: port 4789 cannot be both vxlan and geneve"),
         (("--tunnels", "geneve,vxlan", "--ports", "6081"), "tunnels: port 6081 cannot be both geneve and vxlan"),
-        (("--depth", "0"), "depth: expected a number within 1 to 8, got 0"),
-        (("--depth", "9"), "depth: expected a number within 1 to 8, got 9"),
+        (("--depth", "0"), "depth: 0 is not within 1 to 8"),
+        (("--depth", "9"), "depth: 9 is not within 1 to 8"),
         (("--depth", "two"), "argument --depth: invalid int value: 'two'"),
     ],
 )

@@ -296,7 +296,7 @@ static void tick(model *m, const vxt_fragment *f)
         m->clock = f->ts;
     forget_what_it_forgot(m);
     if (vxt_frags_tick(&m->frags, f->ts))
-        while (vxt_frags_expire(&m->frags) == VXT_GIVE_UP)
+        while (vxt_frags_expire(&m->frags, f->frame) == VXT_GIVE_UP)
             check_leaving(m, f);
     forget_what_it_forgot(m);
     oldest = oldest_of(m, false);

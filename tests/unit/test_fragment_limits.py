@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 
+import numpy as np
 import pytest
 
 import build
@@ -53,6 +54,13 @@ def test_any_frame_tells_the_time() -> None:
     with vxtap.open(pcap([*frames, (T0 + 61 * SECOND, LAST)])) as capture:
         assert sum(map(len, capture.batches())) == 59
         assert capture.report.skipped == Counter(fragment_lost=2)
+
+
+@pytest.mark.parametrize("timeout", [1e300, 10**400, np.int64(3), np.float32(3)])
+def test_long_times_and_numbers_of_other_kinds(timeout: float) -> None:
+    how = {"fragment_timeout": timeout, "depth": np.int64(2), "tunnels": iter(["vxlan", "geneve"])}
+    rows = vxtap.read(pcap([(T0, FIRST), (T0 + SECOND, LAST)]), **how)
+    assert rows["flags"].tolist() == [vxtap.Flag.REASSEMBLED]
 
 
 def test_no_memory() -> None:
