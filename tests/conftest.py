@@ -18,7 +18,7 @@ _COMMON: dict[str, Any] = {
 }
 _QUICK = (Phase.explicit, Phase.generate)
 settings.register_profile("dev", max_examples=100, phases=_QUICK, **_COMMON)
-settings.register_profile("ci", max_examples=300, phases=_QUICK, **_COMMON)
+settings.register_profile("ci", max_examples=150, phases=_QUICK, **_COMMON)
 settings.register_profile("asan", max_examples=20, phases=_QUICK, **_COMMON)
 settings.register_profile("shrink", max_examples=100, **_COMMON)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
