@@ -1,4 +1,4 @@
-"""Profiles of hypothesis: always the same examples, so that a failure is found again anywhere; CI takes more.
+"""Profiles of hypothesis: always the same examples, so that a failure is found again anywhere.
 
 Making a failing example smaller can take minutes, so that is done on request: ``pytest --hypothesis-profile=shrink``.
 """
@@ -18,7 +18,7 @@ _COMMON: dict[str, Any] = {
 }
 _QUICK = (Phase.explicit, Phase.generate)
 settings.register_profile("dev", max_examples=100, phases=_QUICK, **_COMMON)
-settings.register_profile("ci", max_examples=300, phases=_QUICK, **_COMMON)
+settings.register_profile("ci", max_examples=100, phases=_QUICK, **_COMMON)
 settings.register_profile("asan", max_examples=20, phases=_QUICK, **_COMMON)
 settings.register_profile("shrink", max_examples=100, **_COMMON)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")

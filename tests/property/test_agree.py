@@ -54,13 +54,13 @@ def without_bytes(seen: Seen) -> Seen:
 # ---------------------------------------------------------------- the same as the oracle
 
 
-@settings(max_examples=4 * settings().max_examples)
+@settings(max_examples=2 * settings().max_examples)
 @given(CAPTURES)
 def test_oracle(data: bytes) -> None:
     compare.assert_same(data)
 
 
-@settings(max_examples=4 * settings().max_examples)
+@settings(max_examples=2 * settings().max_examples)
 @given(CAPTURES, OPTIONS)
 def test_oracle_with_options(data: bytes, how: dict[str, Any]) -> None:
     compare.assert_same(data, **how)

@@ -25,7 +25,7 @@ BLOCKS = st.lists(st.integers(1, 200), min_size=1, max_size=6)
 STEP = 1000
 
 
-@settings(max_examples=4 * settings().max_examples)
+@settings(max_examples=2 * settings().max_examples)
 @given(TRAFFIC, OPTIONS)
 def test_oracle(data: bytes, how: dict[str, Any]) -> None:
     compare.assert_same(data, **how)
