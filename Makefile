@@ -11,6 +11,8 @@ NOT_ASAN := --ignore=tests/c --ignore=tests/flood --ignore=tests/differential --
 	--deselect=tests/unit/test_fragment_limits.py::test_no_memory \
 	--deselect='tests/property/test_cuts.py::test_files[pcap-pieces]' \
 	--deselect='tests/property/test_cuts.py::test_files[dumpcap-pieces]'
+CFLAGS_STRICT := -std=c11 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wcast-align -Wcast-qual \
+	-Wstrict-prototypes -Werror
 SANITIZERS := -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 .PHONY: demo test lint format unit fuzz fuzz-smoke test-asan bench bench-quick package tools clean
