@@ -24,6 +24,7 @@ DEFAULT_PORTS = (4789,)
 MAX_VNI = 0xFFFFFF
 _MAX_KEY = 0xFFFFFFFF  # of GRE, which stands in the same column
 _MAX_MEMORY = 1 << 40
+_MAX_WORKERS = 1024
 _NS = 1_000_000_000
 _LONGEST = ((1 << 63) - 1) // _NS  # seconds, in 64 bits of nanoseconds
 _UNITS = ("", "k", "m", "g")
@@ -45,6 +46,13 @@ def _numbers(value: Numbers, what: str, low: int, high: int) -> tuple[int, ...]:
         if not low <= number <= high:
             raise OptionError(f"{what}: {number} is not within {low} to {high}")
     return tuple(numbers)
+
+
+def _number(value: Numbers, what: str, low: int, high: int) -> int:
+    found = _numbers(value, what, low, high)
+    if len(found) != 1:
+        raise OptionError(f"{what}: expected one number, got {value!r}")
+    return found[0]
 
 
 def _columns(value: Iterable[str] | None) -> tuple[str, ...] | None:
@@ -82,6 +90,14 @@ def parse_size(value: int | str, what: str) -> int:
         return operator.index(value)
     except TypeError:
         raise OptionError(f"{what}: expected a size in bytes, got {value!r}") from None
+
+
+def parse_split(value: int | str) -> int:
+    """Read the size of a range of a file: a number of bytes, or text such as '256MB'."""
+    size = parse_size(value, "split")
+    if size < 1:
+        raise OptionError(f"split: expected at least 1 byte, got {value!r}")
+    return size
 
 
 def _nanoseconds(value: float, what: str) -> int:
@@ -142,6 +158,10 @@ class Options:
         Of the output.
     follow : bool
         At the end of a file, wait for more of it, or for the file that takes its place.
+    workers : int, optional
+        Threads that work on one file; by default as many as there are cores at hand, and 1 where a file is small.
+    split : int or str, optional
+        Bytes of a file that a thread takes at a time, as such or as text such as '4MiB'.
 
     Raises
     ------
@@ -164,6 +184,8 @@ class Options:
     ethernet: bool = False
     format: Literal["pcap", "pcapng"] | None = None
     follow: bool = False
+    workers: int | None = None
+    split: int | str | None = None
 
     def __post_init__(self) -> None:
         ports = _numbers(self.ports, "ports", 1, 0xFFFF)
@@ -176,6 +198,7 @@ class Options:
             raise OptionError("vni: none were given")
         object.__setattr__(self, "vni", vni)
         object.__setattr__(self, "columns", _columns(self.columns))
+        self._check_work()
         if self.frames not in ("decapsulated", "all"):
             raise OptionError(f"frames: expected 'decapsulated' or 'all', got {self.frames!r}")
         if self.format not in (None, "pcap", "pcapng"):
@@ -188,10 +211,7 @@ class Options:
             names = (self.tunnels,) if isinstance(self.tunnels, str) else tuple(self.tunnels)
             object.__setattr__(self, "tunnels", names)
         find_tunnels(self.tunnels, ports)
-        depth = _numbers(self.depth, "depth", 1, _facts.MAX_DEPTH)
-        if len(depth) != 1:
-            raise OptionError(f"depth: expected one number, got {self.depth!r}")
-        object.__setattr__(self, "depth", depth[0])
+        object.__setattr__(self, "depth", _number(self.depth, "depth", 1, _facts.MAX_DEPTH))
         _nanoseconds(self.fragment_timeout, "fragment_timeout")
         memory = parse_size(self.fragment_memory, "fragment_memory")
         if not _facts.FRAGMENT_MEMORY <= memory <= _MAX_MEMORY:
@@ -199,6 +219,12 @@ class Options:
                 f"fragment_memory: {memory:,} bytes are not within {_facts.FRAGMENT_MEMORY:,} to {_MAX_MEMORY:,}"
             )
         object.__setattr__(self, "fragment_memory", memory)
+
+    def _check_work(self) -> None:
+        if self.workers is not None:
+            object.__setattr__(self, "workers", _number(self.workers, "workers", 1, _MAX_WORKERS))
+        if self.split is not None:
+            object.__setattr__(self, "split", parse_split(self.split))
 
     def _max_vni(self, ports: tuple[int, ...]) -> int:
         return _MAX_KEY if find_tunnels(self.tunnels, ports).gre else MAX_VNI

@@ -287,6 +287,10 @@ def test_link_type_names() -> None:
         ({"fragment_memory": "much"}, "fragment_memory: expected a size such as 16MiB, got 'much'"),
         ({"fragment_memory": 1.5}, "fragment_memory: expected a size in bytes, got 1.5"),
         ({"fragment_memory": 1000}, f"fragment_memory: 1,000 bytes are not within {_facts.FRAGMENT_MEMORY:,} to"),
+        ({"workers": 0}, "workers: 0 is not within 1 to 1024"),
+        ({"workers": (1, 2)}, "workers: expected one number, got (1, 2)"),
+        ({"split": 0}, "split: expected at least 1 byte, got 0"),
+        ({"split": "much"}, "split: expected a size such as 16MiB, got 'much'"),
         ({"keep_others": True, "format": "pcap"}, "keep_others: needs pcapng output, which has room for several link"),
     ],
 )
