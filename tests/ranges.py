@@ -109,12 +109,11 @@ class Truth:
 
 
 def assert_alike(make: Make, splits: Iterable[int | str], workers: Iterable[int] = WORKERS, **how: Any) -> None:
-    """By whatever ranges and how many workers, it is what one worker gives."""
+    """By whatever ranges, with one number of workers after the other, it is what one worker gives."""
     truth = Truth(make, **how)
-    for split in splits:
-        for count in workers:
-            lines = truth.differences(workers=count, split=split)
-            assert not lines, f"workers={count}, split={split}:\n" + "\n".join(lines[:10])
+    for split, count in zip(splits, itertools.cycle(workers), strict=False):
+        lines = truth.differences(workers=count, split=split)
+        assert not lines, f"workers={count}, split={split}:\n" + "\n".join(lines[:10])
 
 
 # ---------------------------------------------------------------- framing, as a reader may guess at it
@@ -163,9 +162,9 @@ class Framing(NamedTuple):
         ends = list(itertools.islice(self.walk(at), CHAIN))
         return len(ends) == CHAIN or (ends or [at])[-1] == len(self.data)
 
-    def find(self, start: int, stop: int) -> int | None:
-        """The first place in a range that looks like a record."""
-        return next((at for at in range(start, min(stop, len(self.data))) if self.is_plausible(at)), None)
+    def find(self, start: int, stop: int) -> Iterator[int]:
+        """The places in a range that look like a record."""
+        return (at for at in range(start, min(stop, len(self.data))) if self.is_plausible(at))
 
 
 def order_of(data: bytes, at: int) -> str:
@@ -178,7 +177,8 @@ def framing_of(data: bytes) -> Framing:
     if data[:4] == SECTION:
         framing = Framing(data, 0, order_of(data, 0))
         starts = [0, *framing.walk(0)]
-        packets = (at for at in starts if struct.unpack_from(framing.order + "I", data, at)[0] in PACKET_BLOCKS)
+        kinds = [struct.pack(framing.order + "I", kind) for kind in PACKET_BLOCKS]
+        packets = (at for at in starts if data[at : at + 4] in kinds)
         return framing._replace(head=next(packets, len(data)))
     order = next(order for order in "<>" if struct.unpack_from(order + "I", data)[0] in (MICRO, NANO, KUZNETZOV))
     magic, major, minor = struct.unpack_from(order + "IHH", data)
@@ -197,7 +197,7 @@ def places(data: bytes, most: int = 16) -> list[int]:
     """Sizes for ranges of which one begins at, or next to, a place where something may begin, true or not."""
     framing = framing_of(data)
     true = borders(data)
-    found = {at for at in range(1, len(data)) if framing.is_plausible(at)} if len(data) < MOST_SEARCHED else set()
+    found = set(framing.find(1, len(data))) if len(data) < MOST_SEARCHED else set()
     found |= {at + by for at in true for by in (-1, 0, 1)}
     sizes = sorted(at for at in found if 0 < at < len(data))
     return sizes[:: len(sizes) // most + 1]
@@ -213,7 +213,7 @@ def parts(data: bytes, split: int, *, believe: bool) -> Iterator[tuple[int, int]
     for start in range(0, len(data), split):
         stop = start + split
         if believe and start > framing.head:
-            at = framing.find(start, stop)
+            at = next(framing.find(start, stop), None)
         else:
             at = next((place for place in true if start <= place < stop), None)
         if at is None:

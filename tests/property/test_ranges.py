@@ -1,0 +1,149 @@
+"""Files that are read by ranges, over generated captures: whatever the ranges and workers, it is what one worker gives."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import compare
+import strategies
+import vxtap
+from compare import columns_of
+from ranges import Truth, borders, read_apart
+from strategies_ranges import BATCHES, WORKERS, Ranged, nested, ranged
+from strategies_tunnels import options
+from trickle import Trickle
+from vxtap import _facts
+
+Write = Callable[[bytes], Path]
+
+FRAMES = st.sampled_from(["all", "decapsulated"])
+MEMORY = st.sampled_from([{}, {}, {"fragment_memory": _facts.FRAGMENT_MEMORY}])
+OPTIONS = st.builds(lambda some, memory: some | memory, options(), MEMORY)
+ANY = ranged(strategies.captures())
+TRAFFIC = ranged(strategies.traffic())
+NESTED = ranged(nested())
+
+
+@pytest.fixture(scope="module")
+def write(tmp_path_factory: pytest.TempPathFactory) -> Write:
+    """Put a capture into a file, always the same one: what one worker says of it has its name."""
+    path = tmp_path_factory.mktemp("ranges") / "x.pcap"
+
+    def put(data: bytes) -> Path:
+        path.write_bytes(data)
+        return path
+
+    return put
+
+
+def assert_alike(path: Any, split: int, workers: int, size: int, **how: Any) -> None:
+    lines = Truth(lambda: path, size, **how).differences(workers=workers, split=split)
+    assert not lines, "\n".join(lines[:20])
+
+
+@given(ANY, WORKERS, BATCHES, FRAMES, OPTIONS)
+def test_any_capture(write: Write, it: Ranged, workers: int, size: int, frames: str, how: dict[str, Any]) -> None:
+    assert_alike(write(it.data), it.split, workers, size, frames=frames, **how)
+
+
+@given(TRAFFIC, WORKERS, BATCHES, FRAMES, OPTIONS)
+def test_traffic(write: Write, it: Ranged, workers: int, size: int, frames: str, how: dict[str, Any]) -> None:
+    """Fragments and second sights on both sides of borders."""
+    assert_alike(write(it.data), it.split, workers, size, frames=frames, **how)
+
+
+@given(NESTED, WORKERS, BATCHES, FRAMES, st.booleans())
+def test_captures_in_captures(
+    write: Write, it: Ranged, workers: int, size: int, frames: str, partial: bool
+) -> None:
+    assert_alike(write(it.data), it.split, workers, size, frames=frames, partial=partial)
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(NESTED, WORKERS, st.lists(st.sampled_from(vxtap.PACKET.names or ()), min_size=1, unique=True))
+def test_columns(write: Write, it: Ranged, workers: int, columns: list[str]) -> None:
+    assert_alike(write(it.data), it.split, workers, 100, columns=columns)
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(ANY, WORKERS, st.sampled_from([bytes, bytearray, io.BytesIO, lambda data: Trickle(data, [7, 100])]))
+def test_other_sources(it: Ranged, workers: int, make: Callable[[bytes], Any]) -> None:
+    truth = Truth(lambda: make(it.data), 1 << 16)
+    lines = truth.differences(workers=workers, split=it.split)
+    assert not lines, "\n".join(lines[:20])
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(st.one_of(ANY, NESTED), WORKERS)
+def test_inner(write: Write, it: Ranged, workers: int) -> None:
+    """The frame of every row is found while its batch is the current one, and when all is over."""
+    with vxtap.open(write(it.data), workers=1) as one, vxtap.open(write(it.data), workers=workers, split=it.split) as two:
+        try:
+            wanted = {int(row["frame"]): bytes(one.inner(row)) for batch in one.batches(5) for row in batch}
+        except vxtap.VxtapError:
+            return
+        found, rows = {}, []
+        for batch in two.batches(5):
+            rows.extend(batch)
+            found |= {int(row["frame"]): bytes(two.inner(row)) for row in batch}
+        assert found == wanted
+        assert {int(row["frame"]): bytes(two.inner(row)) for row in rows[::7]}.items() <= wanted.items()
+
+
+# ---------------------------------------------------------------- plans
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(st.one_of(ANY, NESTED), FRAMES, st.booleans())
+def test_all_splits_are_the_file(write: Write, it: Ranged, frames: Any, partial: bool) -> None:
+    """Those of hostile captures too: what lies side by side is one range, and that of all of them is the file."""
+    path = write(it.data)
+    try:
+        wanted = vxtap.read(path, frames=frames, partial=partial, workers=1)
+    except (vxtap.FormatError, vxtap.UnsupportedError) as error:
+        with pytest.raises(type(error)) as caught:
+            vxtap.read(vxtap.plan(path, split=it.split), frames=frames, partial=partial)
+        assert (caught.value.status, caught.value.offset) == (error.status, error.offset)  # type: ignore[attr-defined]
+        return
+    splits = vxtap.plan(path, split=it.split)
+    assert columns_of(vxtap.read(splits, frames=frames, partial=partial)) == columns_of(wanted)
+    mine = vxtap.read(splits, frames=frames, partial=partial, workers=2, split=1 + it.split // 2)
+    assert columns_of(mine) == columns_of(wanted)
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(st.one_of(ANY, NESTED))
+def test_a_split_alone(write: Write, it: Ranged) -> None:
+    """Of what is hostile it may be anything, but something: the books hold, places are within the file, faults are told."""
+    for split in vxtap.plan(write(it.data), split=it.split):
+        seen = compare.see(split)
+        report = seen.report
+        assert report.decapsulated + sum(report.skipped.values()) == report.frames == len(seen.rows)
+        assert seen.rows["frame"].tolist() == list(range(1, report.frames + 1))
+        assert seen.error is None or isinstance(seen.error, vxtap.FormatError | vxtap.UnsupportedError)
+        if seen.error is None:
+            assert split.start <= report.began <= report.ended <= len(it.data) or not report.frames
+            assert np.all((seen.rows["offset"] >= report.began) & (seen.rows["offset"] <= report.ended))
+
+
+def test_the_captures_are_hostile() -> None:
+    """Most of what is drawn above misleads who believes in the first chain of headers, or in a state of its own."""
+    drawn: list[bool] = []
+
+    @settings(max_examples=settings().max_examples // 3)
+    @given(NESTED)
+    def draw(it: Ranged) -> None:
+        if len(it.data) > 40 and borders(it.data):
+            apart = read_apart(it.data, it.split, believe=True)
+            drawn.append(columns_of(apart) != columns_of(compare.see(it.data).rows))
+
+    draw()
+    assert sum(drawn) > len(drawn) // 2 > 5
