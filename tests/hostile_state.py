@@ -177,7 +177,7 @@ def plain_fragment_cases() -> dict[str, Case]:
 def timed_fragment_cases() -> dict[str, Case]:
     """Fragments and the clock of the capture."""
     one = datagram(1)
-    sparse = [(T0, one[0]), (T0 + 31 * SECOND, plain(1)), (T0 + 31 * SECOND, one[1]), (T0 + 32 * SECOND, plain(2))]
+    sparse = [(T0, one[0]), (T0 + SECOND, plain(7)), (T0 + 31 * SECOND, plain(1)), (T0 + 31 * SECOND, one[1]), (T0 + 32 * SECOND, plain(2))]
     other, third = datagram(2), datagram(3)
     back = [(T0 + 100 * SECOND, one[0]), (T0, plain(2)), (T0 + SECOND, one[1]), (T0 + 131 * SECOND, plain(1))]
     # The second is due before the first, behind which it stands in the list.

@@ -1,0 +1,411 @@
+"""Plans: byte ranges of files that go to other threads, processes and machines, alone or together."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hostile_fakes
+import hostile_state
+import vxtap
+from build import Pcapng, pcap, ticks
+from compare import DATA, columns_of
+from hostile_state import datagram, every, plain
+from ranges import borders, places, see
+from rotated import part, write
+from unit.conftest import T0, capture, frame
+
+CASES = {**hostile_fakes.CASES, **hostile_state.CASES}
+LAB = sorted(path.name for path in DATA.glob("*.pcap*"))
+MARK = "big.pcap"
+
+
+def save(data: bytes, folder: Path) -> Path:
+    (folder / MARK).write_bytes(data)
+    return folder / MARK
+
+
+def report_of(source: Any, **how: Any) -> vxtap.Report:
+    return see(source, 1 << 16, **how).report
+
+
+# ---------------------------------------------------------------- began and ended
+
+
+@pytest.mark.parametrize("data", [capture(0), capture(30), bytes(Pcapng().idb().epb(plain(1), 1).unknown(5, bytes(8)))])
+def test_a_report_tells_where_records_began_and_ended(data: bytes, tmp_path: Path) -> None:
+    """Of a whole file that is all of it, however it is read."""
+    for source in (save(data, tmp_path), data, io.BytesIO(data), gzip.compress(data)):
+        report = report_of(source)
+        assert (report.began, report.ended) == (0, len(data))
+    assert (vxtap.info(data).report.began, vxtap.info(data).report.ended) == (0, len(data))
+
+
+def test_began_and_ended_of_nothing_read() -> None:
+    assert (vxtap.Report().began, vxtap.Report().ended) == (0, 0)
+    with vxtap.open(capture(3)) as opened:
+        assert opened.report.began == 0
+
+
+def test_a_cut_record_is_behind_the_last() -> None:
+    report = report_of(capture(3)[:-5])
+    assert report.ended + report.truncated_tail == len(capture(3)) - 5
+    assert report.truncated_tail
+
+
+# ---------------------------------------------------------------- what a plan is
+
+
+@pytest.mark.parametrize("size", [1, 100, 999, 1000, 1001, 7777, 1 << 40])
+def test_splits_cover_the_file(size: int, tmp_path: Path) -> None:
+    path = save(capture(50), tmp_path)
+    splits = vxtap.plan(path, split=size)
+    assert all(isinstance(split, vxtap.Split) for split in splits)
+    assert {split.path for split in splits} == {str(path)}
+    assert {split.source for split in splits} == {0}
+    assert [split.start for split in splits] == [i * size for i in range(math.ceil(len(capture(50)) / size))]
+    assert [split.stop for split in splits] == [*[split.start for split in splits[1:]], None]
+
+
+@pytest.mark.parametrize("text", ["1KB", "1000", "1000b", "1.0kB"])
+def test_size_as_text(text: str, tmp_path: Path) -> None:
+    path = save(capture(50), tmp_path)
+    assert vxtap.plan(path, split=text) == vxtap.plan(path, split=vxtap.options.parse_size(text, "split"))
+
+
+def test_one_split_by_default(tmp_path: Path) -> None:
+    assert [(one.start, one.stop) for one in vxtap.plan(save(capture(9), tmp_path))] == [(0, None)]
+
+
+def test_splits_are_values(tmp_path: Path) -> None:
+    """Frozen, equal to their copies, fit for a set, and the same after a journey."""
+    path = save(capture(50), tmp_path)
+    splits = vxtap.plan(path, split=1000)
+    assert splits == vxtap.plan(str(path), split=1000) == pickle.loads(pickle.dumps(splits))
+    assert len(set(splits)) == len(splits)
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(splits[1], protocol)) == splits[1]
+    for name in ("path", "start", "stop", "source"):
+        with pytest.raises(AttributeError):
+            setattr(splits[0], name, 1)
+    assert MARK in repr(splits[1])
+    assert "1000" in repr(splits[1])
+
+
+def test_nothing_is_walked_before(tmp_path: Path) -> None:
+    """Planning takes as long for a file of terabytes, of which most was never written."""
+    path = save(capture(50), tmp_path)
+    os.truncate(path, 1 << 42)
+    splits = vxtap.plan(path, split="1GiB")
+    assert len(splits) == 1 << 12
+    assert splits[-1].start == (1 << 42) - (1 << 30)
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        (0, "split: expected at least 1 byte, got 0"),
+        (-1, "split: expected at least 1 byte, got -1"),
+        ("much", "split: expected a size such as 16MiB, got 'much'"),
+        (1.5, "split: expected a size in bytes, got 1.5"),
+        (True, "split: expected a size in bytes, got True"),
+    ],
+)
+def test_sizes_that_are_none(split: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(vxtap.OptionError, match=f"^{message}"):
+        vxtap.plan(save(capture(1), tmp_path), split=split)
+
+
+def test_what_has_no_name_cannot_be_planned(tmp_path: Path) -> None:
+    """A buffer or a file object does not go to another process; the message says what does."""
+    path = save(capture(1), tmp_path)
+    with path.open("rb") as file:
+        for source in (capture(1), bytearray(capture(1)), memoryview(capture(1)), io.BytesIO(capture(1)), file):
+            for sources in (source, [path, source]):
+                with pytest.raises(vxtap.OptionError, match="path"):
+                    vxtap.plan(sources, split=10)
+
+
+def test_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        vxtap.plan(tmp_path / "gone", split=10)
+    assert caught.value.filename == str(tmp_path / "gone")
+    with pytest.raises(FileNotFoundError):
+        vxtap.plan(str(tmp_path / "gone*"), split=10)
+    path = save(capture(9), tmp_path)
+    splits = vxtap.plan(path, split=100)
+    path.unlink()
+    for source in (splits, splits[1]):
+        with pytest.raises(FileNotFoundError) as caught:
+            vxtap.read(source)
+        assert caught.value.filename == str(path)
+
+
+# ---------------------------------------------------------------- all of them
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_all_splits_of_what_is_hostile(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    path = save(case.data, tmp_path)
+    for size in list(case.splits or places(case.data))[::4]:
+        for frames in ("all", "decapsulated"):
+            how: Any = case.how | {"frames": frames}
+            wanted = see(path, 1 << 16, workers=1, **how)
+            splits = vxtap.plan(path, split=size)
+            if wanted.error is None:
+                assert columns_of(vxtap.read(splits, **how)) == columns_of(wanted.rows)
+                assert columns_of(vxtap.read(splits, workers=2, split=100, **how)) == columns_of(wanted.rows)
+            else:
+                with pytest.raises(type(wanted.error)) as caught:
+                    vxtap.read(splits, **how)
+                assert str(caught.value) == str(wanted.error)
+
+
+@pytest.mark.parametrize("name", LAB)
+@pytest.mark.parametrize("size", [700, "10kB"])
+def test_all_splits_as_one_capture(name: str, size: Any) -> None:
+    """`open` of a list gives batches, books and inner frames of the file."""
+    path = DATA / name
+    splits = vxtap.plan(path, split=size)
+    with vxtap.open(path, workers=1) as one, vxtap.open(splits, workers=2) as several:
+        wanted = [(row.tobytes(), bytes(inner)) for row, inner in one.frames()]
+        rows = np.concatenate(list(several.batches(100))) if wanted else []
+        assert [(row.tobytes(), bytes(several.inner(row))) for row in rows] == wanted
+        assert several.report.to_dict() == one.report.to_dict() or not wanted
+
+
+@pytest.mark.parametrize(
+    "data", [b"", capture(1)[:10], b"no capture", capture(0), capture(4)[:-1], capture(4) + bytes(5), capture(4)[:41]]
+)
+@pytest.mark.parametrize("size", [1, 7, 100, 1 << 20])
+def test_ends(data: bytes, size: int, tmp_path: Path) -> None:
+    path = save(data, tmp_path)
+    wanted = see(path, 10, workers=1)
+    found = see(vxtap.plan(path, split=size), 10)
+    assert columns_of(found.rows) == columns_of(wanted.rows)
+    assert (type(found.error), str(found.error)) == (type(wanted.error), str(wanted.error))
+    assert found.report.truncated_tail == wanted.report.truncated_tail
+
+
+# ---------------------------------------------------------------- one of them
+
+
+def joined(path: Path, size: int | str, **how: Any) -> tuple[list[np.ndarray], list[vxtap.Report]]:
+    """What each split of a file gives alone, of those that have a record."""
+    seen = [see(split, 1 << 16, **how) for split in vxtap.plan(path, split=size)]
+    assert [one.error for one in seen if one.error] == []
+    return [one.rows for one in seen], [one.report for one in seen]
+
+
+@pytest.mark.parametrize("size", [2000, 4096, "30kB"])
+@pytest.mark.parametrize("name", LAB)
+def test_splits_join(name: str, size: Any) -> None:
+    """Of a file that nobody made to mislead: one begins where the one before ended, and what each frame says that is
+    about itself alone is what it says in the whole file.
+    """
+    path = DATA / name
+    alone: dict[str, Any] = {"frames": "all", "once": False}
+    whole = see(path, 1 << 16, workers=1, **alone)
+    rows, reports = joined(path, size, **alone)
+    there = [report for report in reports if report.frames]
+    assert there[0].began == 0
+    assert [report.began for report in there[1:]] == [report.ended for report in there[:-1]]
+    assert there[-1].ended == whole.report.ended
+    assert sum(report.frames for report in reports) == whole.report.frames
+    before = np.cumsum([0, *(len(each) for each in rows[:-1])])
+    found = np.concatenate([each["frame"] + at for each, at in zip(rows, before.astype("u8"), strict=True)])
+    assert found.tolist() == whole.rows["frame"].tolist()
+    both = np.concatenate(rows)
+    for column in ("ts", "interface", "outer_sport"):
+        assert both[column].tobytes() == whole.rows[column].tobytes()
+    settled = ~np.isin(both["status"], vxtap.Status.FRAGMENT_LOST) & (whole.rows["flags"] & vxtap.Flag.REASSEMBLED == 0)
+    settled &= ~np.isin(whole.rows["status"], [vxtap.Status.FRAGMENT_JOINED, vxtap.Status.FRAGMENT_LOST])
+    names = [column for column in vxtap.PACKET.names or () if column != "frame"]
+    assert [column for column in names if (both[column] != whole.rows[column])[settled].any()] == []
+
+
+def test_a_split_holds_the_records_that_begin_in_it(tmp_path: Path) -> None:
+    """One that begins at the very start of a range is of that range, one a byte before is not."""
+    data = capture(30)
+    path, size = save(data, tmp_path), borders(data)[0] - 24
+    numbers = [vxtap.read(split)["sport"].tolist() for split in vxtap.plan(path, split=24 + size)]
+    at = [24 + i * size for i in range(30)]
+    wanted = [[1000 + i for i in range(30) if at[i] // (24 + size) == number] for number in range(len(numbers))]
+    assert numbers == wanted
+    rows = vxtap.read(vxtap.plan(path, split=24 + size)[1])
+    assert rows["frame"].tolist() == list(range(1, len(rows) + 1))
+    assert columns_of(rows[["offset"]]) == columns_of(vxtap.read(path)[["offset"]][1 : 1 + len(rows)])
+
+
+@pytest.mark.parametrize("size", [1000, 20_000])
+def test_splits_in_which_no_record_begins(size: int, tmp_path: Path) -> None:
+    path = save(pcap(every([frame(i, 60_000) for i in range(4)])), tmp_path)
+    rows, reports = joined(path, size)
+    assert sum(map(len, rows)) == 4
+    for report in reports:
+        assert report.frames in (0, 1)
+        assert report.frames or report.ended <= report.began
+    there = [report for report in reports if report.frames]
+    assert [report.began for report in there[1:]] == [report.ended for report in there[:-1]]
+
+
+def test_interfaces_of_the_beginning_are_known(tmp_path: Path) -> None:
+    file = Pcapng(">").idb().idb(tsresol=9)
+    for i in range(200):
+        file.epb(plain(i), ticks(T0 + i * 1000, 9), 1)
+    rows, _ = joined(save(bytes(file), tmp_path), 3000)
+    assert len(rows) > 8
+    whole = vxtap.read(bytes(file))
+    for name in ("ts", "interface", "vni", "sport"):
+        assert np.concatenate(rows)[name].tolist() == whole[name].tolist()
+
+
+# ---------------------------------------------------------------- some of them
+
+
+def halves(tmp_path: Path) -> list[vxtap.Split]:
+    """Three splits, with the halves of a datagram in the second and the third one."""
+    one = datagram(1)
+    data = pcap(every([*(plain(i) for i in range(20)), one[0], *(plain(i) for i in range(20, 40)), one[1]]))
+    place = data.index(one[0]) + 100
+    assert place < 2 * (place // 2 + 1) < data.index(one[1])
+    splits = vxtap.plan(save(data, tmp_path), split=place // 2 + 1)
+    assert data.index(one[0]) > splits[1].start
+    return splits
+
+
+def test_neighbours_are_one_range(tmp_path: Path) -> None:
+    splits = halves(tmp_path)
+    joins = [bool((vxtap.read(one)["flags"] & vxtap.Flag.REASSEMBLED).any()) for one in splits]
+    assert not any(joins)
+    rows = vxtap.read(splits[1:])
+    assert (rows["flags"] & vxtap.Flag.REASSEMBLED != 0).sum() == 1
+    whole = vxtap.read(tmp_path / MARK, workers=1)
+    first = len(vxtap.read(splits[0]))
+    assert rows["frame"].tolist() == (whole["frame"][first:] - first).tolist()
+    assert rows["offset"].tolist() == whole["offset"][first:].tolist()
+    for count in (2, 3):
+        assert columns_of(vxtap.read(splits[1:], workers=count, split=500)) == columns_of(rows)
+
+
+def test_those_that_are_no_neighbours_are_read_alone(tmp_path: Path) -> None:
+    splits = vxtap.plan(save(capture(60), tmp_path), split=2000)
+    assert len(splits) > 3
+    for some in ([splits[2], splits[0]], [splits[0], splits[2]], [splits[1], splits[1]]):
+        wanted = np.concatenate([vxtap.read(one) for one in some])
+        assert columns_of(vxtap.read(some)) == columns_of(wanted)
+
+
+@pytest.mark.parametrize("how", [{"columns": ["ts", "frame", "offset"]}, {"frames": "all"}, {"vni": 9}])
+def test_options_of_a_read(how: dict[str, Any], tmp_path: Path) -> None:
+    path = save(hostile_state.CASES["interleaved"].data, tmp_path)
+    splits = vxtap.plan(path, split=777)
+    assert columns_of(vxtap.read(splits, **how)) == columns_of(vxtap.read(path, workers=1, **how))
+    assert list(vxtap.read(splits[3], **how).dtype.names or ()) == list(vxtap.read(path, **how).dtype.names or ())
+
+
+# ---------------------------------------------------------------- sources
+
+
+def test_several_sources(tmp_path: Path) -> None:
+    """Their numbers are those of a read, of a split alone too."""
+    paths = [tmp_path / "a", tmp_path / "b", tmp_path / "c"]
+    for number, path in enumerate(paths):
+        path.write_bytes(capture(10 + 20 * number))
+    splits = vxtap.plan(paths, split=1000)
+    assert sorted({split.source for split in splits}) == [0, 1, 2]
+    assert [split.source for split in splits] == sorted(split.source for split in splits)
+    wanted = vxtap.read(paths, workers=1)
+    assert columns_of(vxtap.read(splits)) == columns_of(wanted)
+    assert columns_of(vxtap.read(splits, workers=3, split=100)) == columns_of(wanted)
+    assert set(vxtap.read(splits[-1])["source"].tolist()) == {2}
+
+
+@pytest.mark.parametrize("kind", ["wildcard", "list", "beside others"])
+def test_rotated_sets(kind: str, tmp_path: Path) -> None:
+    frames = every([one for i in range(1, 7) for one in datagram(i, 3)])
+    pattern = write(tmp_path, _1=pcap(frames[:4]), _2=gzip.compress(pcap(frames[4:11])), _3=pcap(frames[11:]))
+    files = [tmp_path / "x.pcap3", tmp_path / "x.pcap1", tmp_path / "x.pcap2"]
+    sources: Any = {"wildcard": pattern, "list": [files], "beside others": [tmp_path / "x.pcap1", pattern, files]}[kind]
+    wanted = vxtap.read(sources, frames="all", workers=1)
+    splits = pickle.loads(pickle.dumps(vxtap.plan(sources, split=500)))
+    assert columns_of(vxtap.read(splits, frames="all")) == columns_of(wanted)
+    assert len(wanted)
+
+
+def test_compressed_files_are_one_split(tmp_path: Path) -> None:
+    path = save(gzip.compress(capture(500), mtime=0), tmp_path)
+    splits = vxtap.plan(path, split=100)
+    assert [(split.start, split.stop) for split in splits] == [(0, None)]
+    for source in (splits, splits[0]):
+        assert columns_of(vxtap.read(source)) == columns_of(vxtap.read(capture(500)))
+
+
+def test_pipe(tmp_path: Path) -> None:
+    """It is one split, too, and nothing of it is read before its time."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    feed = os.open(pipe, os.O_RDWR)
+    try:
+        splits = vxtap.plan(pipe, split=10)
+        assert [(split.path, split.start, split.stop) for split in splits] == [(str(pipe), 0, None)]
+    finally:
+        os.close(feed)
+
+
+# ---------------------------------------------------------------- between plan and read
+
+
+def test_file_that_became_shorter(tmp_path: Path) -> None:
+    path = save(capture(100), tmp_path)
+    splits = vxtap.plan(path, split=1000)
+    os.truncate(path, 2500)
+    for source in (splits, splits[-1], splits[4]):
+        with pytest.raises(vxtap.UnsupportedError, match=f"{MARK}.*"):
+            vxtap.read(source)
+        with vxtap.open(source) as opened, pytest.raises(vxtap.UnsupportedError):
+            list(opened.batches())
+
+
+def test_file_that_was_replaced(tmp_path: Path) -> None:
+    path = save(capture(100), tmp_path)
+    splits = vxtap.plan(path, split=1000)
+    other = tmp_path / "other"
+    other.write_bytes(capture(100)[:24] + capture(101)[24 + borders(capture(1))[0] - 24 :])
+    assert other.stat().st_size == path.stat().st_size
+    other.replace(path)
+    for source in (splits, splits[1]):
+        with pytest.raises(vxtap.UnsupportedError, match=MARK):
+            vxtap.read(source)
+
+
+# ---------------------------------------------------------------- elsewhere
+
+
+def test_another_process(tmp_path: Path) -> None:
+    """A split that was sent there gives the same rows."""
+    path = save(capture(300), tmp_path)
+    splits = vxtap.plan(path, split=5000)
+    script = "import pickle, sys, vxtap; sys.stdout.buffer.write(vxtap.read(pickle.load(sys.stdin.buffer)).tobytes())"
+    place = {"PYTHONPATH": str(Path(vxtap.__file__).parents[1])}
+    for source in (splits[2], splits[1:4]):
+        ran = subprocess.run(
+            [sys.executable, "-c", script],
+            input=pickle.dumps(source),
+            check=True,
+            capture_output=True,
+            env=os.environ | place,
+            timeout=60,
+        )
+        assert columns_of(np.frombuffer(ran.stdout, vxtap.PACKET)) == columns_of(vxtap.read(source))
