@@ -10,8 +10,23 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from build import ETHERNET, KUZNETZOV, MICRO, NANO, RAW, SLL2, Order, Pcapng, eth, ipv4, option, pcap, sll2, ticks
-from build import udp, vxlan
+from build import (
+    ETHERNET,
+    KUZNETZOV,
+    NANO,
+    RAW,
+    SLL2,
+    Order,
+    Pcapng,
+    eth,
+    ipv4,
+    option,
+    pcap,
+    sll2,
+    ticks,
+    udp,
+    vxlan,
+)
 from hostile_state import MS, SECOND, US, Case, datagram, packet, plain
 from unit.conftest import T0, frame
 
@@ -194,7 +209,7 @@ def beside_ng(order: Order = "<") -> bytes:
 
 def larger_than_ranges() -> bytes:
     """Blocks that nobody reads, full of blocks; options and names that are blocks."""
-    inside = bytes(blocks().epb(fake(0), ticks(T0)) .epb(fake(1), ticks(T0)).idb(RAW)) * 20
+    inside = bytes(blocks().epb(fake(0), ticks(T0)).epb(fake(1), ticks(T0)).idb(RAW)) * 20
     file = Pcapng().idb().epb(plain(1), ticks(T0)).unknown(0xBAD, inside).epb(plain(2), ticks(T0)).unknown(4, inside)
     file.idb(options=[(2, b"...." + inside[:1000])]).unknown(10, inside).unknown(5, bytes(12))
     file.epb(plain(3), ticks(T0), options=[(1, inside[:2000])]).unknown(0x40000BAD, inside).epb(plain(4), ticks(T0), 1)

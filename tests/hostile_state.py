@@ -1,4 +1,4 @@
-"""Captures of which a part cannot be read alone: second sights, fragments and clocks that lie on both sides of a border.
+"""Captures that cannot be read in parts: second sights, fragments and clocks that lie on both sides of a border.
 
 `CASES` names them. Each is a capture that is right in itself; what makes it hostile is only where a range may begin.
 """
@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from build import IPV6, NANO, SLL2, Pcapng, Record, eth, ext, ipv4, ipv6, pcap, sll2, ticks, udp, vxlan
@@ -23,7 +24,7 @@ class Case(NamedTuple):
     """A capture, the options that it is about, and the sizes of ranges that are worth a try: by default all borders."""
 
     data: bytes
-    how: dict[str, Any] = {}
+    how: Mapping[str, Any] = MappingProxyType({})
     splits: Sequence[int] = ()
 
 
@@ -52,8 +53,8 @@ def turns(pattern: str, count: int, step: int) -> list[Sight]:
 
 def by_chance(count: int, interfaces: int, packets: int) -> list[Sight]:
     """Few packets on few interfaces, in any order of times: what is kept depends on all that was kept before."""
-    chance = random.Random(count)
-    return [(chance.randrange(5 * MS), 2 + chance.randrange(interfaces), chance.randrange(packets)) for _ in range(count)]
+    draw = random.Random(count).randrange
+    return [(draw(5 * MS), 2 + draw(interfaces), draw(packets)) for _ in range(count)]
 
 
 def of_64_interfaces() -> list[Sight]:
@@ -177,7 +178,7 @@ def plain_fragment_cases() -> dict[str, Case]:
 def timed_fragment_cases() -> dict[str, Case]:
     """Fragments and the clock of the capture."""
     one = datagram(1)
-    sparse = [(T0, one[0]), (T0 + SECOND, plain(7)), (T0 + 31 * SECOND, plain(1)), (T0 + 31 * SECOND, one[1]), (T0 + 32 * SECOND, plain(2))]
+    sparse = [(T0 + at * SECOND, part) for at, part in ((0, one[0]), (1, plain(7)), (31, plain(1)), (31, one[1]))]
     other, third = datagram(2), datagram(3)
     back = [(T0 + 100 * SECOND, one[0]), (T0, plain(2)), (T0 + SECOND, one[1]), (T0 + 131 * SECOND, plain(1))]
     # The second is due before the first, behind which it stands in the list.

@@ -10,11 +10,12 @@ import build
 import strategies
 from build import Order, Pcapng
 from hostile_fakes import OTHER, VARIANTS, carrier, fake, jump, records
-from ranges import borders, framing_of
+from ranges import SECTION, borders, framing_of
 from strategies_frames import ORDERS
 from strategies_packets import Draw, rarely
 from strategies_traffic import Sight, frame_of, sights
 
+MAGICS = [magic.to_bytes(4) for magic in (build.MICRO, build.NANO, build.KUZNETZOV)]
 MOST_RANGES, MOST_SEARCHED = 60, 300
 WORKERS = st.sampled_from([2, 2, 2, 3, 4, 8, 1024])
 BATCHES = st.one_of(st.integers(1, 5), st.just(1 << 16))
@@ -43,8 +44,9 @@ def ranged(draw: Draw, captures: st.SearchStrategy[bytes]) -> Ranged:
 
 def is_capture(data: bytes) -> bool:
     """Whether the framing of a file can be told."""
-    magics = {magic.to_bytes(4, order) for magic in (build.MICRO, build.NANO, build.KUZNETZOV) for order in ("little", "big")}
-    return (data[:4] in magics and len(data) >= 8) or (data[:4] == b"\x0a\x0d\x0d\x0a" and len(data) >= 12)
+    if data[:4] == SECTION:
+        return len(data) >= 12
+    return len(data) >= 8 and not {data[:4], data[3::-1]}.isdisjoint(MAGICS)
 
 
 # ---------------------------------------------------------------- classic
@@ -134,7 +136,7 @@ def fake_blocks(draw: Draw, order: Order) -> bytes:
 
 @st.composite
 def nested_pcapng(draw: Draw) -> bytes:
-    """A pcapng file whose payloads, options and unknown blocks hold blocks; sections and interfaces come at any place."""
+    """A pcapng file whose payloads, options and unknown blocks hold blocks; sections and interfaces come anywhere."""
     file = Pcapng(draw(ORDERS))
     linktypes: list[int] = []
 
