@@ -22,10 +22,10 @@ BATCHES = st.one_of(st.integers(1, 5), st.just(1 << 16))
 
 
 class Ranged(NamedTuple):
-    """A capture, and how large the ranges are."""
+    """A capture, and a few sizes of ranges: making it takes longer than reading it."""
 
     data: bytes
-    split: int
+    splits: list[int]
 
 
 @st.composite
@@ -33,13 +33,15 @@ def ranged(draw: Draw, captures: st.SearchStrategy[bytes]) -> Ranged:
     """A capture in ranges: one of which begins where it matters, or some number of any size."""
     data = draw(captures)
     few = max(1, len(data) // MOST_RANGES)
-    if is_capture(data) and not rarely(draw, 3):
+    splits = draw(st.lists(st.integers(few, max(few, 2 * few, len(data) // 2)), min_size=1, max_size=1))
+    if is_capture(data):
         near = draw(st.sampled_from([0, *borders(data)]))
-        found = [near - 1, near, near + 1, *framing_of(data).find(near + 1, near + MOST_SEARCHED)]
-        at = draw(st.sampled_from([at for at in found if at >= few] or [few]))
-        count = draw(st.sampled_from([n for n in (1, 1, 2, 3, 4) if at % n == 0 and at // n >= few]))
-        return Ranged(data, at // count)
-    return Ranged(data, draw(st.integers(few, max(few, 2 * few, len(data) // 2))))
+        places = [near - 1, near, near + 1, *framing_of(data).find(near + 1, near + MOST_SEARCHED)]
+        found = [at for at in places if at >= few] or [few]
+        for at in draw(st.lists(st.sampled_from(found), min_size=1, max_size=3)):
+            counts = [count for count in (1, 1, 2, 3, 4) if at % count == 0 and at // count >= few]
+            splits.append(at // draw(st.sampled_from(counts)))
+    return Ranged(data, splits)
 
 
 def is_capture(data: bytes) -> bool:
