@@ -222,10 +222,22 @@ def cut_tail_ng() -> bytes:
     return around(Pcapng().idb(), b"", 3) + around(blocks(), inside + bytes(400), 1)[:-420]
 
 
-def damaged(**how: int) -> bytes:
+def damaged(body: bytes = bytes(40), **how: int) -> bytes:
     """A block whose lengths are wrong, and good ones behind it."""
-    file = Pcapng().idb().epb(plain(1), ticks(T0)).epb(plain(2), ticks(T0)).unknown(0xBAD, bytes(40), **how)
+    file = Pcapng().idb().epb(plain(1), ticks(T0)).epb(plain(2), ticks(T0)).unknown(0xBAD, body, **how)
     return bytes(file.epb(plain(3), ticks(T0)).epb(plain(4), ticks(T0)).epb(plain(5), ticks(T0)))
+
+
+def many_interfaces() -> bytes:
+    """65,536 are remembered; those of an earlier section make room, and numbers go on counting over both."""
+    file = Pcapng()
+    for order, linktype, one in (("<", RAW, plain(1)[14:]), (">", ETHERNET, plain(2))):
+        if order == ">":
+            file.shb(">")
+        file.junk(bytes(blocks(file.order).idb(linktype)) * 40_000)
+        for number in (0, 1, 25_535, 25_536, 39_999, 40_000):
+            file.epb(one, number, number)
+    return bytes(file)
 
 
 def declared_late() -> bytes:
@@ -293,8 +305,10 @@ def pcapng_cases() -> dict[str, Case]:
         "fakes in a comment": Case(bytes(Pcapng().idb().epb(plain(1), ticks(T0)).junk(comment_block(comment)))),
         "a cut tail of blocks": Case(cut_tail_ng()),
         "a trailing length": Case(damaged(trailer=16)),
+        "a trailing length far behind": Case(damaged(fakes("<")["all"] * 3, trailer=16)),
         "a block too short": Case(damaged(total=8)),
         "a length beyond the end": Case(damaged(total=4000)),
+        "more interfaces than are remembered": Case(many_interfaces(), {}, (900_000,)),
         "declared late": Case(declared_late()),
         "nothing declared": Case(with_nothing_declared()),
         "before 1970": Case(times_before_1970()),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -72,6 +73,26 @@ def of_a_grown_table() -> list[Sight]:
     return [*crowd(0, 1100, step=100), (10 * SECOND, 2, 1), *between, (10 * SECOND + US, 3, 1), (10 * SECOND, 3, 2)]
 
 
+def put_off() -> list[Sight]:
+    """One interface alone for so long that nothing is hashed; then another one shows the last of its packets again."""
+    alone = crowd(0, 18_000)
+    return [*alone, *((ts + 900 * US, 3, i) for ts, _, i in alone[-400:]), (20 * MS, 2, 1), (20 * MS, 3, 1)]
+
+
+def too_many() -> bytes:
+    """More packets within a millisecond than are remembered, and then the first and the last of them again."""
+    frame = sll2(packet(1, 0))[:-4]
+    size = len(frame) + 4
+    seconds, ns = divmod(T0, SECOND)
+    first = [struct.pack("<IIII", seconds, ns + i, size, size) + frame + struct.pack("<I", i) for i in range(66_000)]
+    other = sll2(packet(1, 0), index=3)[: size - 4]
+    again = [
+        struct.pack("<IIII", seconds, ns + 500_000 + i, size, size) + other + struct.pack("<I", i)
+        for i in (*range(30), *range(400, 500), *range(65_900, 66_000))
+    ]
+    return pcap([], SLL2, magic=NANO) + b"".join(first + again)
+
+
 def sight_cases() -> dict[str, Case]:
     """Named captures of second sights."""
     late = [(0, 2, 1), *crowd(10 * SECOND, 12), (500 * US, 3, 1), *crowd(20 * SECOND, 3), (900 * US, 4, 1)]
@@ -90,6 +111,9 @@ def sight_cases() -> dict[str, Case]:
     cases = {name: Case(sighted(sights)) for name, sights in lists.items()}
     size = len(sighted([(0, 2, 1)])) - 24
     cases["64 interfaces"] = Case(sighted(of_64_interfaces()), splits=(24 + 61 * size, 2000))
+    late = sighted(put_off())
+    cases["hashes that were put off"] = Case(late, splits=(len(sighted(crowd(0, 18_000))), 1_000_000))
+    cases["more than are remembered"] = Case(too_many(), splits=(24 + 66_000 * (size - 20), 4_000_000))
     cases["a table that has grown"] = Case(sighted(of_a_grown_table()), splits=(24 + 1100 * size, 100_000))
     return cases
 
@@ -147,6 +171,17 @@ def of_grown_memory() -> list[bytes]:
     lists = [datagram(1000 + i, size=1400) for i in range(60)]
     frames = [each[0] for each in many] + [each[1] for each in many]
     return frames + [one for each in lists for one in each] + [each[0] for each in lists]
+
+
+def repeated(start: int) -> list[bytes]:
+    """A fragment again and again: how many of its rows can be told that it is lost is a matter of memory."""
+    return [datagram(start)[0]] * 700
+
+
+def late_repeated() -> list[Record]:
+    """The same, long after others have waited, for whom memory has grown."""
+    many = [datagram(i, size=1400) for i in range(1, 201)]
+    return every([each[0] for each in many]) + every(repeated(1000), start=60 * SECOND)
 
 
 def pushed_out() -> list[bytes]:
@@ -217,8 +252,10 @@ def memory_cases() -> dict[str, Case]:
     grown, size = of_grown_memory(), 16 + len(datagram(1, size=1400)[0])
     return {
         "the oldest go": Case(pcap(every(pushed_out())), {"fragment_memory": LEAST}, (5000, 9001)),
-        "more than are remembered": Case(pcap(every(beyond)), {}, (60_000, 250_000)),
+        "more complete ones than are remembered": Case(pcap(every(beyond)), {}, (60_000, 250_000)),
         "remembered in little memory": Case(pcap(every(beyond)), {"fragment_memory": LEAST}, (60_000, 250_000)),
+        "repeated": Case(pcap(every(repeated(1))), {}, (5000, 100_000)),
+        "repeated, and memory that has grown": Case(pcap(late_repeated()), {}, (24 + 200 * size, 70_000)),
         "memory that has grown": Case(pcap(every(grown)), {}, (24 + 400 * size, 24 + 60 * size)),
         "without a time": Case(without_a_time()),
     }
