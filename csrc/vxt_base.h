@@ -22,6 +22,25 @@
 #define VXT_HOT
 #endif
 
+/* What is nearly always so: the usual way is what compilers spend their care on. */
+#if defined(__GNUC__)
+#define VXT_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#else
+#define VXT_LIKELY(condition) (condition)
+#endif
+
+/* What a test has made sure of before: compilers leave out the ways that it excludes, and sanitizers stop where it does
+ * not hold. */
+#if defined(__GNUC__)
+#define VXT_KNOWN(condition)                                                                                           \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            __builtin_unreachable();                                                                                   \
+    } while (0)
+#else
+#define VXT_KNOWN(condition) ((void)0)
+#endif
+
 /* Limits, all in one place. A capture that exceeds one is refused or counted, never followed. */
 enum {
     VXT_MAX_CAPLEN = 4 << 20,     /* bytes of one frame: BIG TCP reaches 512 KiB, a damaged length 4 GiB */

@@ -39,7 +39,21 @@ bool vxt_pass_give_up(vxt_pass *pass, vxt_late *late)
     return true;
 }
 
-VXT_HOT vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r)
+VXT_HOT vxt_link_kind vxt_pass_usual(vxt_pass *pass, vxt_slice in, vxt_step *step)
+{
+    if (!VXT_LIKELY(!pass->ending && vxt_reader_plain(&pass->reader, in, &step->frame) &&
+                    !vxt_frags_tick(&pass->memory.frags, step->frame.ts)))
+        return VXT_LINK_UNKNOWN;
+    return vxt_decap_usual(&step->frame, &pass->options);
+}
+
+VXT_HOT bool vxt_pass_next_as(vxt_link_kind usual, vxt_pass *pass, vxt_step *step, vxt_packet *r)
+{
+    step->plausible = false;
+    return vxt_decap_as(usual, &step->frame, &pass->options, &pass->memory, r, &step->inner);
+}
+
+vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r)
 {
     vxt_frags *frags = &pass->memory.frags;
     vxt_status status;

@@ -81,6 +81,7 @@ vxt_status vxt_pcap_open(vxt_pcap *file, vxt_interfaces *table, vxt_slice *in)
     it.link = (uint8_t)vxt_link_kind_of(it.linktype);
     if ((status = use_interface(table, &it)) != VXT_OK)
         return status;
+    file->plain = !file->big && file->lengths == VXT_SWAP_NO && magic->extra == 0;
     vxt_skip(in, VXT_PCAP_HEADER_LEN);
     return VXT_OK;
 }
