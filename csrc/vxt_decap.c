@@ -218,8 +218,8 @@ static VXT_HOT vxt_status outer(vxt_link_kind usual, const vxt_frame *frame, con
     return status;
 }
 
-vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
-                     vxt_span *inner)
+static vxt_status decap_any(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
+                            vxt_span *inner)
 {
     vxt_link_kind inside = VXT_LINK_UNKNOWN;
     vxt_span span;
@@ -250,4 +250,16 @@ VXT_HOT bool vxt_decap_as(vxt_link_kind usual, const vxt_frame *frame, const vxt
         return false;
     settle(usual, frame, options, VXT_OK, *inner, inside, r);
     return true;
+}
+
+vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
+                     vxt_span *inner)
+{
+    vxt_link_kind usual = vxt_decap_usual(frame, options);
+
+    if (usual == VXT_LINK_ETHERNET && vxt_decap_as(VXT_LINK_ETHERNET, frame, options, memory, r, inner))
+        return VXT_OK;
+    if (usual == VXT_LINK_SLL2 && vxt_decap_as(VXT_LINK_SLL2, frame, options, memory, r, inner))
+        return VXT_OK;
+    return decap_any(frame, options, memory, r, inner);
 }

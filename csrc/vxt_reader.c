@@ -32,14 +32,11 @@ static vxt_status open_capture(vxt_reader *reader, vxt_slice *in)
 static VXT_HOT vxt_status next_of_pcap(const vxt_reader *reader, const vxt_pcap *pcap, vxt_slice in, vxt_frame *frame)
 {
     const vxt_interfaces *table = &reader->interfaces;
-    const vxt_interface *it = &table->items[table->first];
 
     frame->interface = table->first;
     frame->interface_id = 0;
     frame->interface_number = table->section;
     frame->several = false;
-    frame->fine = vxt_interface_is_fine(it);
-    frame->link = (vxt_link_kind)it->link;
     if (is_at_stop(reader))
         return VXT_AT_STOP;
     return vxt_pcap_next(pcap, in, frame);
@@ -65,11 +62,10 @@ static vxt_status next_of_any(vxt_reader *reader, vxt_slice *in, vxt_frame *fram
 
 VXT_HOT bool vxt_reader_plain(const vxt_reader *reader, vxt_slice in, vxt_frame *frame)
 {
-    vxt_pcap plain = VXT_PCAP_PLAIN; /* all of it but the tick constant */
+    vxt_pcap plain = VXT_PCAP_PLAIN(reader->pcap.tick, reader->pcap.link); /* constants, in all but these */
 
     if (!reader->pcap.plain)
         return false;
-    plain.tick = reader->pcap.tick;
     if (next_of_pcap(reader, &plain, in, frame) != VXT_OK)
         return false;
     frame->number = reader->frames + 1;

@@ -99,7 +99,8 @@ static VXT_HOT void finish_row(vxt_scan *scan, const vxt_packet *r, uint8_t *row
 {
     if (scan->column_count)
         copy_columns(scan, r, row);
-    scan->pass.recent.count += scan->pass.options.skipped_rows && !scan->broken;
+    if (scan->pass.options.skipped_rows && !scan->broken)
+        scan->pass.recent.count++;
 }
 
 static vxt_status scan_any(vxt_scan *scan, vxt_slice *in, uint8_t *rows, vxt_room *out)

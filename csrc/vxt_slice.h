@@ -24,6 +24,7 @@ static VXT_HOT const uint8_t *vxt_take(vxt_slice *s, size_t n)
     const uint8_t *p = s->p;
     if (n > vxt_left(*s))
         return NULL;
+    VXT_KNOWN(p || n == 0);
     s->p += n;
     return p;
 }
@@ -125,6 +126,7 @@ static VXT_HOT uint8_t *vxt_claim(vxt_room *r, size_t n)
     uint8_t *p = r->p;
     if (n > vxt_free(*r))
         return NULL;
+    VXT_KNOWN(p || n == 0);
     r->p += n;
     return p;
 }
