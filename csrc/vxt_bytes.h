@@ -29,7 +29,13 @@ static VXT_HOT uint16_t vxt_load16(const uint8_t *p, bool big) { return big ? vx
 static VXT_HOT uint32_t vxt_load32(const uint8_t *p, bool big) { return big ? vxt_be32(p) : vxt_le32(p); }
 static VXT_HOT uint64_t vxt_load64(const uint8_t *p, bool big) { return big ? vxt_be64(p) : vxt_le64(p); }
 
-/* What vxtap writes is little-endian. */
+/* What vxtap writes is little-endian. On machines that are too, whole numbers are copied: compilers that see bytes put
+ * those of neighbours together in ways that cost more. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && !defined(VXT_PLAIN)
+static VXT_HOT void vxt_put_le16(uint8_t *p, uint16_t v) { memcpy(p, &v, sizeof v); }
+static VXT_HOT void vxt_put_le32(uint8_t *p, uint32_t v) { memcpy(p, &v, sizeof v); }
+static VXT_HOT void vxt_put_le64(uint8_t *p, uint64_t v) { memcpy(p, &v, sizeof v); }
+#else
 static VXT_HOT void vxt_put_le16(uint8_t *p, uint16_t v)
 {
     p[0] = (uint8_t)v;
@@ -47,6 +53,7 @@ static VXT_HOT void vxt_put_le64(uint8_t *p, uint64_t v)
     vxt_put_le32(p, (uint32_t)v);
     vxt_put_le32(p + 4, (uint32_t)(v >> 32));
 }
+#endif
 
 /* IPv4 as an IPv6 address: ::ffff:a.b.c.d, RFC 4291 2.5.5.2. What reads it back at once does so in parts of 8, 4 and 4
  * bytes, as they are written here: a processor hands on no wider load. */

@@ -83,7 +83,7 @@ static VXT_HOT void count_time(vxt_pass *pass, int64_t ts)
         pass->last = ts;
 }
 
-static void count_tunnel(vxt_pass *pass, const vxt_packet *r, bool fine)
+static VXT_HOT void count_tunnel(vxt_pass *pass, const vxt_packet *r, bool fine)
 {
     vxt_tunnel_row *row = vxt_tunnels_find(&pass->census->tunnels, r, fine);
 
@@ -96,8 +96,10 @@ static void count_tunnel(vxt_pass *pass, const vxt_packet *r, bool fine)
 }
 
 /* `step` stays in registers: only parts of it are handed on. */
-static VXT_HOT void take_census(vxt_pass *pass, const vxt_step *step, const vxt_packet *r, vxt_status outcome)
+VXT_HOT void vxt_pass_census(vxt_pass *pass, const vxt_step *step, const vxt_packet *r, vxt_status outcome)
 {
+    if (!pass->census)
+        return;
     if (step->frame.link == VXT_LINK_SLL2 && vxt_left(step->frame.data) >= VXT_SLL2_LEN)
         vxt_counters_add(&pass->census->interfaces, r->interface);
     if (outcome == VXT_OK)
@@ -113,8 +115,6 @@ VXT_HOT void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step,
     if (outcome == VXT_KEPT)
         pass->kept[r->status]++;
     count_time(pass, r->ts);
-    if (pass->census)
-        take_census(pass, step, r, outcome);
     vxt_reader_pass(&pass->reader, in, &step->frame);
 }
 

@@ -62,6 +62,9 @@ bool vxt_pass_next_as(vxt_link_kind usual, vxt_pass *pass, vxt_step *step, vxt_p
  * at, and MORE_INPUT says that nothing is left. */
 vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r);
 
+/* Take a census of the frame, if one was asked for: before it is counted. */
+void vxt_pass_census(vxt_pass *pass, const vxt_step *step, const vxt_packet *r, vxt_status outcome);
+
 /* Count the frame, as `outcome` (what it was decided to be, or VXT_KEPT), and move past it. */
 void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step, const vxt_packet *r, vxt_status outcome);
 

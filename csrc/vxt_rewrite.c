@@ -251,11 +251,12 @@ static vxt_status rewrite_any(vxt_rewrite *w, vxt_slice *in, vxt_room *out, bool
     if ((outcome == VXT_OK || outcome == VXT_KEPT) &&
         (status = put_outcome(w, &step, &packet, outcome, out, in_place)) != VXT_OK)
         return status;
+    vxt_pass_census(&w->pass, &step, &packet, outcome);
     vxt_pass_count(&w->pass, in, &step, &packet, outcome);
     return VXT_OK;
 }
 
-/* False: nothing was done, and rewrite_any is to be asked. */
+/* A frame of the usual shape. False: nothing was done, and rewrite_any is to be asked. */
 static VXT_HOT bool rewrite_as(vxt_link_kind usual, vxt_rewrite *w, vxt_slice *in, vxt_step *step, vxt_room *out,
                                bool in_place)
 {
@@ -264,6 +265,7 @@ static VXT_HOT bool rewrite_as(vxt_link_kind usual, vxt_rewrite *w, vxt_slice *i
     if (!vxt_pass_next_as(usual, &w->pass, step, &packet) ||
         put_outcome(w, step, &packet, VXT_OK, out, in_place) != VXT_OK)
         return false;
+    vxt_pass_census(&w->pass, step, &packet, VXT_OK);
     vxt_pass_count(&w->pass, in, step, &packet, VXT_OK);
     return true;
 }

@@ -118,6 +118,7 @@ static vxt_status scan_any(vxt_scan *scan, vxt_slice *in, uint8_t *rows, vxt_roo
         return status == VXT_GIVE_UP ? scan_late(scan, rows, row, room, out) : status;
     if (r->flags & VXT_FLAG_REASSEMBLED && !keep_piece(&scan->pieces, step.inner, r))
         return VXT_MORE_OUTPUT;
+    vxt_pass_census(&scan->pass, &step, r, (vxt_status)r->status);
     vxt_pass_count(&scan->pass, in, &step, r, (vxt_status)r->status);
     if (r->status != VXT_OK && !scan->pass.options.skipped_rows)
         return VXT_OK;
@@ -126,14 +127,15 @@ static vxt_status scan_any(vxt_scan *scan, vxt_slice *in, uint8_t *rows, vxt_roo
     return VXT_OK;
 }
 
-/* False: nothing was done, and scan_any is to be asked. */
+/* A frame of the usual shape, where no census is taken, as it seldom is of rows. False: nothing was done, and scan_any is
+ * to be asked. */
 static VXT_HOT bool scan_as(vxt_link_kind usual, vxt_scan *scan, vxt_slice *in, vxt_step *step, vxt_room *out)
 {
     vxt_packet packet, *r;
     vxt_room room = *out;
     uint8_t *row = vxt_claim(&room, scan->row_size);
 
-    if (!row)
+    if (!row || scan->pass.census)
         return false;
     r = place(scan, row, &packet);
     if (!vxt_pass_next_as(usual, &scan->pass, step, r))
