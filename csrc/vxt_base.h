@@ -11,14 +11,18 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Steps that every frame takes: worth being inlined whatever their size, so that what one finds stays in registers for
- * the next. All of the core is compiled as one file (vxtap.c) for the same reason. A local whose address goes to a
- * function that is not inlined lives in memory from then on, so the rare ways are given copies of it. */
+/* VXT_INLINE: the small things of headers, always worth it. VXT_HOT: steps that every frame takes, worth being inlined
+ * whatever their size, so that what one finds stays in registers for the next. All of the core is compiled as one file
+ * (vxtap.c) for the same reason. A local whose address goes to a function that is not inlined lives in memory from then
+ * on, so the rare ways are given copies of it. */
 #if defined(__clang__)
+#define VXT_INLINE static inline __attribute__((always_inline))
 #define VXT_HOT __attribute__((always_inline))
 #elif defined(__GNUC__)
+#define VXT_INLINE static inline __attribute__((always_inline))
 #define VXT_HOT inline __attribute__((always_inline))
 #else
+#define VXT_INLINE static inline
 #define VXT_HOT
 #endif
 

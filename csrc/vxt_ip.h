@@ -31,13 +31,13 @@ vxt_status vxt_ip_parse(uint16_t ethertype, vxt_ip_reach reach, uint32_t plain, 
 
 /* What plain IPv4 is, by the first eight bytes of its header as two numbers: without options, no fragment, and `least`
  * bytes long or more. */
-static VXT_HOT bool vxt_ip_is_plain(uint32_t first, uint32_t second, uint32_t least)
+VXT_INLINE bool vxt_ip_is_plain(uint32_t first, uint32_t second, uint32_t least)
 {
     return first >> 24 == 0x45 && (second & 0x3fff) == 0 && (first & 0xffff) >= least;
 }
 
 /* The protocol that an IPv4 header names. */
-static VXT_HOT uint8_t vxt_ip_proto(const uint8_t *header) { return header[9]; }
+VXT_INLINE uint8_t vxt_ip_proto(const uint8_t *header) { return header[9]; }
 
 /* Go on where VXT_IP_TO_FRAGMENT stopped, in the whole datagram: the extension headers behind the fragment's. */
 vxt_status vxt_ip_resume(vxt_span *span, vxt_ip *ip);
@@ -46,12 +46,12 @@ vxt_status vxt_ip_resume(vxt_span *span, vxt_ip *ip);
 bool vxt_ip_hides_protocol(const vxt_ip *ip);
 
 /* An address as two big-endian numbers, IPv4 as if it were mapped: from the packet, which is there already. */
-static VXT_HOT uint64_t vxt_ip_high(const vxt_ip *ip, const uint8_t *address)
+VXT_INLINE uint64_t vxt_ip_high(const vxt_ip *ip, const uint8_t *address)
 {
     return ip->version == 6 ? vxt_be64(address) : 0;
 }
 
-static VXT_HOT uint64_t vxt_ip_low(const vxt_ip *ip, const uint8_t *address)
+VXT_INLINE uint64_t vxt_ip_low(const vxt_ip *ip, const uint8_t *address)
 {
     return ip->version == 6 ? vxt_be64(address + 8) : UINT64_C(0xffff) << 32 | vxt_be32(address);
 }

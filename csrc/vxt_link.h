@@ -50,9 +50,9 @@ typedef struct vxt_link {
 } vxt_link;
 
 /* The bytes of a link header that is Ethernet's or SLL2's, and whether it names IPv4, without a VLAN tag before that. */
-static VXT_HOT uint32_t vxt_link_len(vxt_link_kind kind) { return kind == VXT_LINK_SLL2 ? VXT_SLL2_LEN : VXT_ETH_LEN; }
+VXT_INLINE uint32_t vxt_link_len(vxt_link_kind kind) { return kind == VXT_LINK_SLL2 ? VXT_SLL2_LEN : VXT_ETH_LEN; }
 
-static VXT_HOT bool vxt_link_names_ipv4(vxt_link_kind kind, const uint8_t *header)
+VXT_INLINE bool vxt_link_names_ipv4(vxt_link_kind kind, const uint8_t *header)
 {
     return vxt_be16(kind == VXT_LINK_SLL2 ? header : header + 12) == VXT_ETHERTYPE_IPV4;
 }

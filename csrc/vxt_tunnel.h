@@ -10,7 +10,7 @@
 bool vxt_tunnel_carries(const vxt_options *options, const vxt_ip *ip);
 
 /* A UDP header of the usual tunnel, VXLAN to the first of the ports, with `least` bytes of payload or more. */
-static VXT_HOT bool vxt_tunnel_is_usual(const vxt_options *options, uint64_t udp, uint32_t least)
+VXT_INLINE bool vxt_tunnel_is_usual(const vxt_options *options, uint64_t udp, uint32_t least)
 {
     return (uint16_t)(udp >> 32) == options->ports[0].port && options->ports[0].tunnel == VXT_TUNNEL_VXLAN &&
            (uint16_t)(udp >> 16) >= VXT_UDP_LEN + least;
