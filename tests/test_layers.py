@@ -37,7 +37,7 @@ LAYERS = (
     "vxtap.changes vxtap.options vxtap.report vxtap.sink",
     "vxtap.rotation",
     "vxtap.ends vxtap.follow",
-    "vxtap.passes",
+    "vxtap.passes vxtap.pipeline",
     "vxtap.pieces",
     "vxtap.capture vxtap.rewrite vxtap.survey",
     "vxtap.__init__",

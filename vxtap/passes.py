@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vxtap import _core
+from vxtap.compressed import BLOCK
 from vxtap.ends import Ends
 from vxtap.enums import Status
 from vxtap.errors import VxtapError, fault
@@ -65,7 +66,7 @@ class Pass:
         Nothing more comes.
     """
 
-    def __init__(self, files: Rotation, books: _core.Pass, *, strict: bool) -> None:
+    def __init__(self, files: Rotation, books: _core.Pass, *, strict: bool, block: int = BLOCK) -> None:
         self.books = books
         self.files = files
         self.error: VxtapError | OSError | MemoryError | None = None
@@ -74,7 +75,7 @@ class Pass:
         self._draining = False
         self._strict = strict
         self._lock = threading.Lock()
-        self.window = Window(files.origin)
+        self.window = Window(files.origin, block)
         books.can_recall = files.origin.can_seek
 
     def begin(self) -> None:

@@ -13,6 +13,8 @@ from vxtap.compressed import BLOCK, GZIP, Gunzip
 from vxtap.errors import OptionError, UnsupportedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Buffer
 
     from vxtap.compressed import Reader
@@ -233,10 +235,16 @@ class Window:
 
     For a buffer that is all of it, without a copy. For anything else it is a block of about `BLOCK` bytes that is
     used again and again, and grows only where one record is larger, as its bytes arrive.
+
+    Attributes
+    ----------
+    renew : callable or None
+        Gives another block to go on in, for one and the number of bytes that are left in it; None for the same one.
     """
 
     def __init__(self, origin: Origin, block: int = BLOCK) -> None:
         self._block = memoryview(bytearray(block))
+        self.renew: Callable[[memoryview, int], memoryview] | None = None
         self.turn(origin, 0)
 
     def turn(self, origin: Origin, offset: int) -> None:
@@ -265,9 +273,8 @@ class Window:
         """Bring more bytes in behind those that are left; False at the end of the source."""
         if self.origin.memory is not None:
             return False
-        self.buffer[: self.left] = self.buffer[self.start : self.end]
-        self.offset += self.start
-        self.start, self.end = 0, self.left
+        if self.start:
+            self._move()
         if self.end == len(self.buffer):
             larger = memoryview(bytearray(2 * len(self.buffer)))
             larger[: self.end] = self.buffer
@@ -281,6 +288,16 @@ class Window:
                 self.end = 0
                 return self.more()
         return count > 0
+
+    def _move(self) -> None:
+        """Bring what is left to the beginning of a block."""
+        left, block = self.left, self._block
+        if self.renew is not None:
+            block = self.renew(block, left)
+        block[:left] = self.buffer[self.start : self.end]
+        self.buffer = self._block = block
+        self.offset += self.start
+        self.start, self.end = 0, left
 
     def first_bytes(self, count: int = 8) -> bytes:
         """What the next record starts with, for messages."""

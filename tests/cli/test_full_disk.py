@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BEFORE = b"before"
 NO_SPACE = "No space left on device"
 IN_A_NAMESPACE = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() else [])]
-MANY = 4_000  # frames: more than a file system of 64 KiB has room for
+MANY = 12_000  # frames: more than a file system of 64 KiB has room for, and more than a block
 
 
 @pytest.fixture

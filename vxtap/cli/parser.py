@@ -129,6 +129,12 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="write inner packets that have no Ethernet header behind one that is made up",
     )
+    decap.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="threads: with 2, one reads while the other writes (default: 2 for a large file, else 1)",
+    )
     decap.set_defaults(run=_lazily("decap"))
 
     info = commands.add_parser(
