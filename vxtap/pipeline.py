@@ -25,6 +25,7 @@ class Pipeline:
     What was given to `write` must stay as it is until `settle` says that all is written, or until its block comes
     round again (`renew`). What goes wrong in the thread is raised by the next call of any kind; nothing is written
     behind it. The thread ends with the context; where that is left by an error, what was not begun is not written.
+    Where no thread is to be had, entering raises `RuntimeError`.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vxtap import _core
@@ -108,9 +108,12 @@ class Decap(Pass):
             return
         from vxtap.pipeline import Pipeline  # only here: small captures are done by then
 
-        with Pipeline(sink, BLOCK) as pipeline:
-            self.window.renew = pipeline.renew
-            self.run(pipeline, progress)
+        with ExitStack() as stack:
+            output: Sink | Pipeline = sink
+            with suppress(RuntimeError):  # no thread is to be had: one does it
+                output = pipeline = stack.enter_context(Pipeline(sink, BLOCK))
+                self.window.renew = pipeline.renew
+            self.run(output, progress)
 
     @property
     def _are_files(self) -> bool:
