@@ -11,13 +11,13 @@ from traffic import ETHERNET, RECORD
 from data import Facts
 
 
-class WrongAnswer(AssertionError):
+class WrongAnswerError(AssertionError):
     """What was found is not what the capture holds."""
 
 
 def demand(what: str, found: object, expected: object) -> None:
     if found != expected:
-        raise WrongAnswer(f"{what}: {shown(found)}, expected {shown(expected)}")
+        raise WrongAnswerError(f"{what}: {shown(found)}, expected {shown(expected)}")
 
 
 def shown(value: object) -> str:
@@ -37,14 +37,19 @@ def frames_of(view: memoryview, name: str) -> Iterator[tuple[int, memoryview]]:
     """The frames of an inner capture and their times in microseconds, by `struct` alone."""
     magic, linktype = struct.unpack_from("<I16xI", view)
     if magic != 0xA1B2C3D4 or linktype != ETHERNET:
-        raise WrongAnswer(f"{name}: magic {magic:#x}, link type {linktype}")
+        raise WrongAnswerError(f"{name}: magic {magic:#x}, link type {linktype}")
     at, end, unpack = 24, len(view), struct.Struct("<IIII").unpack_from
     while at < end:
         seconds, micros, caplen, wirelen = unpack(view, at)
         if caplen != wirelen or at + RECORD + caplen > end:
-            raise WrongAnswer(f"{name}: a frame of {caplen} bytes of {wirelen}")
+            raise WrongAnswerError(f"{name}: a frame of {caplen} bytes of {wirelen}")
         yield seconds * 1_000_000 + micros, view[at + RECORD : at + RECORD + caplen]
         at += RECORD + caplen
+
+
+def count(path: Path) -> int:
+    """How many frames an inner capture has."""
+    return sum(1 for _ in frames_of(memoryview(path.read_bytes()), path.name))
 
 
 def check_inner(path: Path, facts: Facts) -> None:

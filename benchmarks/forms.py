@@ -25,14 +25,13 @@ import data
 UNDERLAY = 1500
 IP = 20
 MORE = 0x2000
-FILE_HEADER = 24
 INTERFACES = 2
 
 Records = Iterator[tuple[bytes, memoryview]]  # the record's header, its frame
 
 
 def records(view: memoryview) -> Records:
-    at = FILE_HEADER
+    at = data.FILE_HEADER
     while at < len(view):
         (length,) = struct.unpack_from("<8xI", view, at)
         yield bytes(view[at : at + RECORD]), view[at + RECORD : at + RECORD + length]
@@ -96,7 +95,7 @@ def change(form: str, source: Path, target: Path) -> data.Facts:
         memoryview(raw) as view,
         data.Output(target) as out,
     ):
-        for count, part in FORMS[form][1](bytes(view[:FILE_HEADER]), records(view), facts.shape):
+        for count, part in FORMS[form][1](bytes(view[: data.FILE_HEADER]), records(view), facts.shape):
             packets += count
             parts.append(part)
             if len(parts) == TOGETHER:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-FLOOR = Path(__file__).with_name("floor") / "walk.c"
+FLOOR = Path(__file__).with_name("floor")
 FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wconversion"]
 
 
@@ -17,10 +17,10 @@ def compiler() -> list[str]:
     return shlex.split(os.environ.get("CC", "cc"))
 
 
-def build_walk(folder: Path) -> Path:
-    """Compile floor/walk.c with $CC into `folder`."""
-    program = folder / "walk"
-    subprocess.run([*compiler(), *FLAGS, "-o", str(program), str(FLOOR)], check=True)
+def build_floor(name: str, folder: Path) -> Path:
+    """Compile one program of `floor/` with $CC into `folder`."""
+    program = folder / name
+    subprocess.run([*compiler(), *FLAGS, "-o", str(program), str(FLOOR / f"{name}.c")], check=True)
     return program
 
 
@@ -67,5 +67,5 @@ def version_of(module: str) -> str:
     if said.returncode:
         raise SystemExit(f"cannot import {module}: {said.stderr.strip().rpartition(chr(10))[2]}")
     version, _, where = said.stdout.strip().partition("\n")
-    source = Path(where).is_relative_to(FLOOR.parents[2])
+    source = Path(where).is_relative_to(FLOOR.parents[1])
     return f"{version}, {'from the source tree' if source else 'installed'}"

@@ -134,7 +134,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("b", type=shlex.split, help="the second command, quoted")
     parser.add_argument("-n", "--rounds", type=int, default=9)
     parser.add_argument("--remove", type=Path, action="append", default=[], help="delete it before every run")
-    parser.add_argument("--inside", action="store_true", help="take the time from 'seconds N' in the output, where it is")
+    parser.add_argument(
+        "--inside", action="store_true", help="take the time from 'seconds N' in the output, where it is"
+    )
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error("at least one round")

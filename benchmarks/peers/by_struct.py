@@ -53,7 +53,7 @@ def inner(path: str, target: str) -> int:
         for at, tunnel in vxlan(view):
             end = at + 16 + record(view, at)[0]
             size = end - tunnel - 8
-            out.write(view[at : at + 8] + head(size, size))
+            out.write(bytes(view[at : at + 8]) + head(size, size))
             out.write(view[tunnel + 8 : end])
             count += 1
     return count
