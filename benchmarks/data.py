@@ -105,6 +105,8 @@ class Output:
     """A file that is counted and hashed while it is written, and takes its name only when it is whole."""
 
     def __init__(self, target: Path) -> None:
+        if target.exists() and not target.is_file():
+            raise OSError(f"{target}: not a file, and would be replaced by one")
         self.target, self.part = target, target.with_name(target.name + ".part")
         self.file = self.part.open("wb", buffering=0)
         self.hashed, self.size = hashlib.sha256(), 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from check import WrongAnswerError
-from pair import PairResult, Run, pair, run, told_seconds
+from pair import FailedError, PairResult, Run, pair, run, told_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +117,9 @@ class Meter:
             done = pair(case.ours, case.against, case.rounds or self.rounds, self.clear, told_seconds)
         except WrongAnswerError as error:
             return without(case, f"wrong: {error}")
-        except RuntimeError as error:
+        except FailedError as error:
             print(error, file=sys.stderr)
-            return without(case, f"failed: {str(error).rpartition(chr(10))[2]}"[:200])
+            return without(case, f"failed: {error.last}"[:200])
         finally:
             self.clear()
         return result_of(case, done)

@@ -32,6 +32,14 @@ class Run:
     output: str
 
 
+class FailedError(RuntimeError):
+    """A command that did not end well; `last` is the last line of what it said."""
+
+    def __init__(self, command: list[str], code: str, said: str) -> None:
+        super().__init__(f"{shlex.join(command)} [{code}] {said}".rstrip())
+        self.last = said.strip().rpartition("\n")[2]
+
+
 @dataclass(frozen=True, slots=True)
 class PairResult:
     a: list[Run]
@@ -88,7 +96,7 @@ def run(command: list[str], inside: Callable[[str], float | None] | None = None)
         said.seek(0)
         if done.returncode or len(words) != 3 or words[2] != "0":
             code = words[2] if len(words) == 3 else "not started"
-            raise RuntimeError(f"{shlex.join(command)} [{code}] {done.stdout}{said.read()}".rstrip())
+            raise FailedError(command, code, done.stdout + said.read())
     told = None if inside is None else inside(done.stdout)
     return Run(float(words[0]) if told is None else told, int(words[1]) / MIB, done.stdout)
 
@@ -148,7 +156,7 @@ def main(arguments: list[str]) -> int:
     clock = told_seconds if options.inside else None
     try:
         print(report(pair(options.a, options.b, options.rounds, before, clock)))
-    except RuntimeError as error:
+    except FailedError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -3,6 +3,7 @@
 python benchmarks/report.py results.json
 """
 
+import argparse
 import dataclasses
 import json
 import re
@@ -11,10 +12,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import peers
+import targets
 from measure import Result, spread
 from peers import JOBS
 from targets import TARGETS, Target
 
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 VXTAP = "vxtap"  # in the tables of the peers
 RATIO = Target("", "", 1)  # of what has no target
 SPREAD = "(least, quartiles, greatest)"
@@ -75,11 +79,21 @@ def targets_table(results: list[Result]) -> str:
     return markdown([head, *(target_row(one, TARGETS[one.key]) for one in found)])
 
 
-def floors_table(results: list[Result]) -> str:
-    head = ["floor", "took", "against", "took", f"median ratio {SPREAD}"]
+#: what has neither a target nor a rival: results whose names are two, with a bar between
+TABLES = {
+    "floor": ("The floors", "What cannot be avoided, measured against each other."),
+    "function": (
+        "Functions",
+        "By pytest-benchmark, in one process; the floor is a copy of what a function takes and gives.",
+    ),
+}
+
+
+def plain_table(results: list[Result], key: str) -> str:
+    head = ["", "it took", "measured against", "took", f"median ratio {SPREAD}"]
     rows = []
-    for one in (one for one in results if one.key == "floor"):
-        ours, against = one.name.split(" | ")
+    for one in (one for one in results if one.key == key):
+        ours, _, against = one.name.partition(" | ")
         took = ["", ""] if one.reason else [duration(seconds) for seconds in one.seconds]
         rows.append([ours, took[0], against, took[1], one.reason or with_spread(one.ratios)])
     return markdown([head, *rows])
@@ -120,9 +134,11 @@ def parts(results: list[Result], facts: list[str], command: str) -> Iterator[str
             yield f"### Peers: {JOBS[job]}"
             yield FLOOR_OF[job]
             yield peers_table(results, job)
-    if any(one.key == "floor" for one in results):
-        yield "### The floors"
-        yield floors_table(results)
+    for key, (title, what) in TABLES.items():
+        if any(one.key == key for one in results):
+            yield f"### {title}"
+            yield what
+            yield plain_table(results, key)
 
 
 def text(results: list[Result], facts: list[str], command: str) -> str:
@@ -151,5 +167,23 @@ def load(path: Path) -> tuple[list[Result], list[str], str]:
     return results, kept["facts"], kept["command"]
 
 
+def put_tables(page: Path) -> None:
+    """What does not have to be measured: the targets and the peers."""
+    for name, rows in (("targets", targets.table()), ("peers", peers.table())):
+        put(page, name, markdown(rows))
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description="Results of benchmarks/run.py as Markdown.")
+    parser.add_argument("results", type=Path, nargs="?", help="results.json")
+    parser.add_argument("--tables", action="store_true", help="put the tables of targets and peers into the page")
+    options = parser.parse_args(arguments)
+    if options.tables:
+        put_tables(PAGE)
+    if options.results is not None:
+        print(text(*load(options.results)))
+    return 0
+
+
 if __name__ == "__main__":
-    print(text(*load(Path(sys.argv[1]))))
+    sys.exit(main(sys.argv[1:]))

@@ -19,6 +19,7 @@ from pathlib import Path
 import cases
 import contest
 import forms
+import functions
 import machine
 import picture
 import report
@@ -26,7 +27,6 @@ from measure import Case, Meter, Result
 
 import data
 
-DOCS = Path(__file__).parents[1] / "docs"
 FULL = {"imix": 1_000_000, "mtu": 125_000, "flood": 1_500_000}
 QUICK = {"imix": 200_000, "mtu": 50_000, "flood": 200_000}
 LARGE = ("imix", 4_750_000)  # a little over 2 GB
@@ -89,9 +89,17 @@ def publish(options: argparse.Namespace, results: list[Result], known: list[str]
     else:
         print(picture.MISSING, file=sys.stderr)
     if options.docs:
-        report.put(DOCS / "benchmarks.md", "measured", text)
+        report.put_tables(report.PAGE)
+        report.put(report.PAGE, "measured", text)
         if picture.possible():
-            shutil.copyfile(drawn, DOCS / "benchmarks.svg")
+            shutil.copyfile(drawn, report.PAGE.with_suffix(".svg"))
+
+
+def command_of(options: argparse.Namespace) -> str:
+    """How to do this again; without where it was done."""
+    flags = [f"--{name}" for name in ("quick", "large", "docs") if getattr(options, name)]
+    sizes = [] if options.megabytes is None else ["--megabytes", str(options.megabytes)]
+    return " ".join(["python benchmarks/run.py", *flags, *sizes, "--rounds", str(options.rounds)])
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -112,7 +120,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> int:
     options, started = parse(arguments), time.monotonic()
-    command = " ".join(["python benchmarks/run.py", *arguments])
     options.folder.mkdir(parents=True, exist_ok=True)
     memory = machine.memory_folder(6_000_000_000 if options.large else 1_500_000_000)
     if memory is None:
@@ -125,7 +132,8 @@ def main(arguments: list[str]) -> int:
         meter = Meter(Path(scratch) / "out.pcap", options.rounds)
         bench = cases.Bench(meter, floors, cases.abilities(meter.out))
         results = list(measure(meter, all_cases(bench, Path(scratch), options)))
-        publish(options, results, facts(started), command)
+        results += functions.measure(Path(scratch) / "functions.json")
+        publish(options, results, facts(started), command_of(options))
     return 0
 
 
