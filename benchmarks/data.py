@@ -28,14 +28,25 @@ FOLDER = Path(__file__).parents[1] / "build" / "benchmarks"
 
 #: (shape, packets) -> sha256 of the file; `write` refuses to leave anything else
 PINNED: dict[tuple[str, int], str] = {
+    ("imix", 500): "baa2ae1b1f36a2d4a5bf0c05d3f682eaca480f33843e89a7f4af19a47b585875",
+    ("imix", 4_000): "57d092f55f5fcacc4b65842ed6f218cf6c71de5439c4998636932138fbc1015e",
+    ("imix", 5_000): "fc1588336f9674b098b434846ae95c45ab18c6e9d85b07dd33d2fc54b6d16587",
+    ("imix", 10_000): "70f95dad9b94f35cad6015fa25459079bc387bea2ad41279c12a0220ed453c82",
+    ("imix", 20_000): "8a5f91ebce8024f99c5a3c95cf85a4a0b077144058deb75a3fc93346926c1b80",
     ("imix", 50_000): "968e96687eb4ed0b88134841020ef71f68d1f3be83c8afdd02543a7390ebd2b1",
     ("imix", 200_000): "41ea0fa5fccd9719c1d2dc8e057d601cd3e1f5bb48e55ac37bb2832a34c588b2",
     ("imix", 1_000_000): "733d302cf015fdc66f62c0f840f6fb0629f618343398cdef7e2c4432b64eb07e",
-    ("imix", 3_000_000): "fe09beda167997d52116fd791f76f6976d065f8fbbd3a55421e3c43de733a131",
+    ("imix", 4_750_000): "4306577b041b4d4e7113d388183b5f221d71ac7d08b04fc8dd957be5e78a6a1a",
     ("mtu", 50_000): "4275674c31bd2c29d9937a2113a8dc4ae8936902ae6964b50565b589342f7d93",
-    ("mtu", 250_000): "56b452ec4107a836db382c8d81786097af791bfd02fe7e2ad667d0f1c70e0f33",
+    ("mtu", 125_000): "463309e18b4ee879eddaf8f8c69d317e62d12e401b0c35c18016e761af914314",
     ("flood", 200_000): "af3cf7f6bc50d5b8a1872ef30b03da4bed115d8a6deb2ac5b1a05aaee64faa91",
     ("flood", 1_000_000): "c6b79a84556eecd53e138b3c68cdc27a2e8f6d0fae994ac79d708204eaee60b8",
+    ("flood", 1_500_000): "29b9ceb683097614965502af0d4a1fdc073a02f283e342a9aa3dd4f2148b4cd1",
+    ("flood", 10_000_000): "3938c7fd4359e21d4a77e347148730914e28cabba09b4e84c0749b148afb502a",
+    ("imix pcapng", 200_000): "ac24689cfdc841a8982135aaaa22db703789484ce8c28ab6d3b7cb0c02c35673",
+    ("imix pcapng", 1_000_000): "28510d4ea4577d71dcf844dd0e9c4cd142b4fa52e1df71faad4ddc956b8c8aeb",
+    ("mtu fragments", 99_482): "15db1f3fe0cc4f09d15e746c7e7af401ead1d14a39a84528203bf94e9c73a3e3",
+    ("mtu fragments", 248_717): "9c01c8c8cc9ffc6e17c535b4ee6d4467cbd73d21999e51e1276427cadeb10657",
 }
 
 

@@ -61,11 +61,12 @@ def facts() -> list[str]:
 
 
 def version_of(module: str) -> str:
-    """A module's version, and whether it is the source tree's or installed, without importing it here."""
+    """A module's version, and whether it is the source tree's, without importing it here."""
     script = f"import {module} as m; print(getattr(m, '__version__', 'unknown')); print(m.__file__)"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     if said.returncode:
         raise SystemExit(f"cannot import {module}: {said.stderr.strip().rpartition(chr(10))[2]}")
     version, _, where = said.stdout.strip().partition("\n")
-    source = Path(where).is_relative_to(FLOOR.parents[1])
-    return f"{version}, {'from the source tree' if source else 'installed'}"
+    path = Path(where)
+    source = path.is_relative_to(FLOOR.parents[1]) and not path.is_relative_to(sys.prefix)
+    return f"{version}, from the source tree" if source else version

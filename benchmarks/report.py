@@ -74,7 +74,17 @@ def line(result: Result) -> str:
 
 
 def targets_table(results: list[Result]) -> str:
-    head = ["job", "capture", "it took", "measured against", "took", f"median ratio {SPREAD}", "target", "stretch", ""]
+    head = [
+        "job",
+        "capture",
+        "it took",
+        "measured against",
+        "took",
+        f"median ratio {SPREAD}",
+        "target",
+        "stretch",
+        "verdict",
+    ]
     found = [one for one in results if one.key in TARGETS]
     return markdown([head, *(target_row(one, TARGETS[one.key]) for one in found)])
 
@@ -103,7 +113,7 @@ def peer_row(one: Result, ours: float | None) -> list[str]:
     ratio = statistics.median(one.ratios)
     nanoseconds = f"{1e9 * one.seconds[0] / one.packets[0]:,.0f}"
     digits = 2 if ratio < 100 else 0
-    times = "" if ours is None else f"{ratio / ours:.1f}"
+    times = "" if ours is None else f"{ratio / ours:,.{1 if ratio < 100 * ours else 0}f}"
     return [one.name, one.version, f"{one.packets[0]:,}", nanoseconds, with_spread(one.ratios, digits), times]
 
 

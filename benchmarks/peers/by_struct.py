@@ -3,6 +3,7 @@
 import mmap
 import socket
 import struct
+from array import array
 from collections.abc import Iterator
 
 import answer
@@ -31,14 +32,21 @@ def vxlan(view: memoryview) -> Iterator[tuple[int, int]]:
 def fields(path: str) -> answer.Columns:
     times, inner = struct.Struct("<II").unpack_from, struct.Struct(">4xI23xB2xII").unpack_from
     ports = struct.Struct(">HH").unpack_from
-    rows = []
+    columns = [array(code) for code in "QIIIBHH"]
+    ts, vnis, sources, targets, protos, sports, dports = (column.append for column in columns)
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw, memoryview(raw) as view:
         for at, tunnel in vxlan(view):
             seconds, micros = times(view, at)
             vni, proto, src, dst = inner(view, tunnel)
             sport, dport = ports(view, tunnel + 22 + (view[tunnel + 22] & 15) * 4)
-            rows.append((seconds * 1_000_000 + micros, vni >> 8, src, dst, proto, sport, dport))
-    return [list(column) for column in zip(*rows, strict=True)]
+            ts(seconds * 1_000_000 + micros)
+            vnis(vni >> 8)
+            sources(src)
+            targets(dst)
+            protos(proto)
+            sports(sport)
+            dports(dport)
+    return columns
 
 
 def inner(path: str, target: str) -> int:

@@ -1,6 +1,7 @@
 """With cypcap, a binding of libpcap, and `struct`; libpcap's own filter picks the packets."""
 
 import struct
+from array import array
 
 import answer
 import cypcap
@@ -17,7 +18,8 @@ def reader(path: str) -> tuple[cypcap.Pcap, int]:
 
 def fields(path: str) -> answer.Columns:
     header, ports = struct.Struct(">4xI23xB2xII").unpack_from, struct.Struct(">HH").unpack_from
-    rows = []
+    columns = [array(code) for code in "QIIIBHH"]
+    ts, vnis, sources, targets, protos, sports, dports = (column.append for column in columns)
     capture, ip = reader(path)
     with capture:
         for info, data in capture:
@@ -25,8 +27,14 @@ def fields(path: str) -> answer.Columns:
             if data[tunnel] & 8:
                 vni, proto, src, dst = header(data, tunnel)
                 sport, dport = ports(data, tunnel + 22 + (data[tunnel + 22] & 15) * 4)
-                rows.append((round(info.ts * 1_000_000), vni >> 8, src, dst, proto, sport, dport))
-    return [list(column) for column in zip(*rows, strict=True)]
+                ts(round(info.ts * 1_000_000))
+                vnis(vni >> 8)
+                sources(src)
+                targets(dst)
+                protos(proto)
+                sports(sport)
+                dports(dport)
+    return columns
 
 
 def inner(path: str, target: str) -> int:

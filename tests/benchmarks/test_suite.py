@@ -89,6 +89,15 @@ def test_a_capture_with_another_sum_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_every_capture_that_is_measured_is_pinned(suite: types.SimpleNamespace) -> None:
+    run, pinned = suite.run, suite.data.PINNED
+    used = {*run.FULL.items(), *run.QUICK.items(), run.LARGE, *(("flood", packets) for packets in run.GROWTH)}
+    used |= {("imix pcapng", sizes["imix"]) for sizes in (run.FULL, run.QUICK)}
+    cuts = {peer.packets(job) for peer in suite.peers.PEERS.values() for job in suite.peers.JOBS}
+    used |= {("imix", packets) for packets in cuts - {0, suite.peers.ALL}}
+    assert used - set(pinned) == set()
+
+
 def test_what_is_no_file_is_not_replaced(suite: types.SimpleNamespace, tmp_path: Path) -> None:
     tmp_path.joinpath("folder").mkdir()
     with pytest.raises(OSError, match="not a file"):
@@ -276,7 +285,7 @@ def test_the_report_is_computed_from_the_results(suite: types.SimpleNamespace, t
     assert cells(text, "| `vxtap.read(workers=2)`")[-1] == "met, stretch too"
     assert cells(text, "| `vxtap --help`")[5:] == ["**30.0** (30.0, 30.0 to 30.0, 30.0) ms more", "60.0 ms", "", "met"]
     assert cells(text, "| peak memory of `vxtap decap`")[5:] == ["**70.5** MiB more", "64.0 MiB", "", "**not met**"]
-    assert cells(text, "| slow") == ["slow", "2", "10", "3,000,000,000", "**300** (300, 300 to 300, 300)", "150.0"]
+    assert cells(text, "| slow") == ["slow", "2", "10", "3,000,000,000", "**300** (300, 300 to 300, 300)", "150"]
     assert cells(text, "| odd")[4] == "wrong: packets: 1, expected 2"
     assert text.index("| vxtap |") < text.index("| slow |") < text.index("| odd |")
     assert cells(text, "| a walk, mapped")[-1].startswith("**2.00**")
