@@ -40,7 +40,9 @@ def jobs_of(results: list[Result]) -> list[Bar]:
 
 def peers_of(results: list[Result], job: str) -> list[Bar]:
     timed = [one for one in results if one.key == job and not one.reason]
-    bars = [(one.name.replace("`", ""), statistics.median(one.ratios), one.name == report.VXTAP) for one in timed]
+    bars = [
+        (one.name.replace("`", ""), statistics.median(one.ratios), one.name.startswith(report.VXTAP)) for one in timed
+    ]
     return sorted(bars, key=lambda bar: bar[1])
 
 
