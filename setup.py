@@ -13,7 +13,7 @@ STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")
 EXTRA = os.environ.get("VXTAP_CFLAGS", "").split()
 
 # The core as one translation unit, and the parts of it that hold tables and texts.
-SOURCES = {"_core": ["vxtap.c"], "_facts": ["vxt_packet.c", "vxt_link.c", "vxt_text.c"]}
+SOURCES = {"_core": ["vxtap.c"], "_parts": ["vxtap.c"], "_facts": ["vxt_packet.c", "vxt_link.c", "vxt_text.c"]}
 
 
 def extension(name: str, sources: list[str]) -> Extension:
@@ -22,7 +22,7 @@ def extension(name: str, sources: list[str]) -> Extension:
         f"vxtap.{name}",
         [f"vxtap/{name}.pyx", *(f"csrc/{source}" for source in sources)],
         include_dirs=["csrc"],
-        depends=[*glob("csrc/*.[ch]"), "vxtap/_csrc.pxd"],
+        depends=[*glob("csrc/*.[ch]"), *glob("vxtap/*.pxd")],
         extra_compile_args=["-std=c11", "-O3", "-fvisibility=hidden", *EXTRA],
         extra_link_args=EXTRA,
         define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],

@@ -65,6 +65,7 @@ enum {
     X(KEPT, FRAME, kept, "not decapsulated and written as it was (`keep_others`)")                                     \
     X(MORE_INPUT, STEP, more_input, "the buffer ends within a record: call again with more bytes")                     \
     X(MORE_OUTPUT, STEP, more_output, "the output is full: call again with room")                                      \
+    X(AT_STOP, STEP, at_stop, "the next record begins where the caller wanted to stop, or behind that")                \
     X(MORE_INTERFACES, STEP, more_interfaces, "the interface table is full: grow it and call again")                   \
     X(MORE_SIGHTS, STEP, more_sights, "the table of packets seen is full: grow it and call again")                     \
     X(MORE_HISTORY, STEP, more_history,                                                                                \

@@ -91,10 +91,10 @@ static vxt_status make_room(vxt_frags *frags, const vxt_datagram *d, const vxt_f
             vxt_datagrams_left(frags, &frags->datagrams, 1) >= datagrams &&
             vxt_datagrams_left(frags, &frags->held, VXT_FRAG_HELD))
             return VXT_OK;
-        if (frags->done.oldest != VXT_FRAG_NONE)
-            vxt_datagrams_drop(frags, frags->done.oldest);
-        else if (frags->capacity < frags->most)
+        if (frags->capacity < frags->most) /* first: what is remembered depends on no memory that there was */
             status = VXT_MORE_FRAGMENTS;
+        else if (frags->done.oldest != VXT_FRAG_NONE)
+            vxt_datagrams_drop(frags, frags->done.oldest);
         else
             status = leave_one(frags);
     }

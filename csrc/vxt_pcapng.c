@@ -253,8 +253,9 @@ static vxt_status read_block(vxt_pcapng *file, vxt_interfaces *table, uint32_t t
     return VXT_OK;
 }
 
-vxt_status vxt_pcapng_next(vxt_pcapng *file, vxt_interfaces *table, vxt_slice *in, vxt_frame *frame)
+vxt_status vxt_pcapng_next(vxt_pcapng *file, vxt_interfaces *table, uint64_t stop, vxt_slice *in, vxt_frame *frame)
 {
+    vxt_slice start = *in;
     vxt_status status = VXT_OK;
     uint32_t type, total;
 
@@ -262,6 +263,8 @@ vxt_status vxt_pcapng_next(vxt_pcapng *file, vxt_interfaces *table, vxt_slice *i
     while (status == VXT_OK && !frame->rest.p) {
         if (file->skipping)
             status = skip_block(file, in);
+        else if (vxt_behind(*in, start) >= stop)
+            status = VXT_AT_STOP;
         else if ((status = read_lengths(file, *in, &type, &total)) != VXT_OK)
             break;
         else if (is_read(type))

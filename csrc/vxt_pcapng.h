@@ -41,8 +41,9 @@ typedef struct vxt_pcapng {
 } vxt_pcapng;
 
 /* Pass blocks until `in` starts with a packet's, and describe that, without moving past it: VXT_OK and `frame` but its
- * number, with its offset counted from the start of `in`. Else MORE_INPUT, MORE_INTERFACES, or a fault of the block
- * that `in` starts with (or, while one is skipped, of the block that started `passed` bytes before it). */
-vxt_status vxt_pcapng_next(vxt_pcapng *file, vxt_interfaces *table, vxt_slice *in, vxt_frame *frame);
+ * number, with its offset counted from the start of `in`. AT_STOP where the next block begins `stop` bytes behind the
+ * start of `in`, or more. Else MORE_INPUT, MORE_INTERFACES, or a fault of the block that `in` starts with (or, while
+ * one is skipped, of the block that started `passed` bytes before it). */
+vxt_status vxt_pcapng_next(vxt_pcapng *file, vxt_interfaces *table, uint64_t stop, vxt_slice *in, vxt_frame *frame);
 
 #endif

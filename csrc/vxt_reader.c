@@ -2,6 +2,15 @@
 
 #include "vxt_bytes.h"
 
+/* Whether what comes next begins at the stop or behind it; one that is 0 is behind everything. */
+static VXT_HOT bool is_at_stop(const vxt_reader *reader) { return reader->offset > reader->stop - 1; }
+
+/* Bytes from here to the stop. */
+static uint64_t left_to_stop(const vxt_reader *reader)
+{
+    return reader->stop == 0 ? UINT64_MAX : is_at_stop(reader) ? 0 : reader->stop - reader->offset;
+}
+
 static vxt_status open_capture(vxt_reader *reader, vxt_slice *in)
 {
     const uint8_t *magic = vxt_peek(*in, 4);
@@ -31,6 +40,8 @@ static VXT_HOT vxt_status next_of_pcap(vxt_reader *reader, vxt_slice in, vxt_fra
     frame->several = false;
     frame->fine = vxt_interface_is_fine(it);
     frame->link = (vxt_link_kind)it->link;
+    if (is_at_stop(reader))
+        return VXT_AT_STOP;
     return vxt_pcap_next(&reader->pcap, in, frame);
 }
 
@@ -40,10 +51,13 @@ static vxt_status next_of_others(vxt_reader *reader, vxt_slice *in, vxt_frame *f
     vxt_slice start = *in;
     vxt_status status = VXT_OK;
 
-    if (reader->format == VXT_FORMAT_UNKNOWN)
+    if (reader->format == VXT_FORMAT_UNKNOWN) {
         status = open_capture(reader, in);
+        reader->offset += vxt_behind(*in, start);
+        start = *in;
+    }
     if (status == VXT_OK && reader->format == VXT_FORMAT_PCAPNG)
-        status = vxt_pcapng_next(&reader->pcapng, &reader->interfaces, in, frame);
+        status = vxt_pcapng_next(&reader->pcapng, &reader->interfaces, left_to_stop(reader), in, frame);
     else if (status == VXT_OK)
         status = next_of_pcap(reader, *in, frame);
     reader->offset += vxt_behind(*in, start);

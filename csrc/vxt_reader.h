@@ -20,10 +20,11 @@ typedef struct vxt_reader {
     uint64_t frames; /* and frames */
     uint64_t start;  /* what `offset` was when the current file began */
     uint64_t before; /* and `frames` */
+    uint64_t stop;   /* records and blocks that begin here or behind are not read; 0: all are */
 } vxt_reader;
 
 /* Describe the next frame; `in` moves past what comes before it (headers, other blocks) but not past the frame itself.
- * VXT_OK, MORE_INPUT, MORE_INTERFACES, or a fault. */
+ * VXT_OK, MORE_INPUT, MORE_INTERFACES, AT_STOP, or a fault. */
 vxt_status vxt_reader_next(vxt_reader *reader, vxt_slice *in, vxt_frame *frame);
 
 /* The frame has been dealt with: move past it. */

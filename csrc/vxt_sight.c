@@ -8,8 +8,10 @@ static uint64_t bit_of(vxt_sights *sights, uint64_t interface)
     if (i >= sights->interface_count || sights->interfaces[i] != interface)
         for (i = 0; i < sights->interface_count && sights->interfaces[i] != interface; i++)
             ;
-    if (i == VXT_SIGHT_INTERFACES)
+    if (i == VXT_SIGHT_INTERFACES) {
         i = sights->interface_count = sights->filled = sights->unhashed = 0;
+        sights->forgot = true;
+    }
     if (i == sights->interface_count)
         sights->interfaces[sights->interface_count++] = interface;
     sights->recent = i;
@@ -22,28 +24,23 @@ static bool is_near(int64_t a, int64_t b)
     return apart <= VXT_SIGHT_WINDOW;
 }
 
-static vxt_sight *place_of(const vxt_sights *sights, uint32_t number)
-{
-    return &sights->items[number & (sights->capacity - 1)];
-}
-
 /* Where the chain of a hash starts: at a place of the ring, but not at the packet that lies there. */
 static uint32_t *head_of(const vxt_sights *sights, uint64_t hash)
 {
-    return &place_of(sights, (uint32_t)(hash >> 32))->head;
+    return &vxt_sights_at(sights, (uint32_t)(hash >> 32))->head;
 }
 
 /* How long ago a packet was, in packets; one that has been overwritten was longer ago than the ring is long. */
 static uint32_t age_of(const vxt_sights *sights, uint32_t number) { return sights->count - 1 - number; }
 
 /* The first packet of all that this is a second sight of, or NULL. */
-static vxt_sight *find_sight(const vxt_sights *sights, const vxt_sighting *packet, uint64_t hash, uint64_t bit)
+static vxt_sight *find_sight(vxt_sights *sights, const vxt_sighting *packet, uint64_t hash, uint64_t bit)
 {
-    uint32_t number = *head_of(sights, hash), age = age_of(sights, number);
+    uint32_t number = *head_of(sights, hash), age = age_of(sights, number), found = 0;
     vxt_sight *best = NULL;
 
     for (int steps = 0; age < sights->filled && steps < VXT_SIGHT_STEPS; steps++) {
-        vxt_sight *it = place_of(sights, number);
+        vxt_sight *it = vxt_sights_at(sights, number);
         uint32_t before = age;
         if (it->hash == hash && !(it->seen & bit) && is_near(it->ts, packet->ts) && it->wire == packet->wire &&
             it->captured == vxt_left(packet->bytes))
@@ -53,20 +50,22 @@ static vxt_sight *find_sight(const vxt_sights *sights, const vxt_sighting *packe
         if (age <= before) /* the chain has been overwritten from here on */
             break;
     }
+    if (found > sights->farthest)
+        sights->farthest = found;
     return best;
 }
 
 /* The oldest packet of those without a hash. */
 static vxt_sight *first_unhashed(const vxt_sights *sights)
 {
-    return place_of(sights, sights->count - sights->unhashed);
+    return vxt_sights_at(sights, sights->count - sights->unhashed);
 }
 
 /* It gets its hash, and its place in a chain: behind all that came before it. */
 static void link(vxt_sights *sights, uint64_t hash)
 {
     uint32_t number = sights->count - sights->unhashed--, *head = head_of(sights, hash);
-    vxt_sight *it = place_of(sights, number);
+    vxt_sight *it = vxt_sights_at(sights, number);
 
     it->hash = hash;
     it->next = *head;
@@ -77,11 +76,12 @@ static void forget_first(vxt_sights *sights)
 {
     first_unhashed(sights)->seen = UINT64_MAX;
     sights->unhashed--;
+    sights->forgot = true;
 }
 
 static void append_sight(vxt_sights *sights, const vxt_sight *packet)
 {
-    vxt_sight *it = place_of(sights, sights->count++);
+    vxt_sight *it = vxt_sights_at(sights, sights->count++);
     uint32_t head = it->head;
 
     *it = *packet;
@@ -91,6 +91,31 @@ static void append_sight(vxt_sights *sights, const vxt_sight *packet)
         sights->filled++;
     if (sights->unhashed > sights->filled)
         sights->unhashed = sights->filled;
+}
+
+/* Whether there is room for one more: a packet that is forgotten must not be near this time. */
+static bool has_room(vxt_sights *sights, int64_t ts)
+{
+    if (sights->filled < sights->capacity)
+        return true;
+    if (sights->capacity == VXT_MAX_SIGHTS) {
+        sights->forgot = true;
+        return true;
+    }
+    if (sights->capacity == 0 || sights->keep_all || is_near(vxt_sights_at(sights, sights->count)->ts, ts))
+        return false;
+    sights->forgot = true;
+    return true;
+}
+
+vxt_status vxt_sights_keep(vxt_sights *sights, const vxt_sight *packet, bool hashed)
+{
+    if (!has_room(sights, packet->ts))
+        return VXT_MORE_SIGHTS;
+    append_sight(sights, packet);
+    if (hashed)
+        link(sights, packet->hash);
+    return VXT_OK;
 }
 
 static uint64_t hash_sight(const vxt_sights *sights, vxt_slice bytes, uint32_t wire)
@@ -120,27 +145,26 @@ vxt_status vxt_sights_look(vxt_sights *sights, const vxt_sighting *packet)
 {
     vxt_sight it = {.ts = packet->ts, .offset = packet->offset, .wire = packet->wire};
     vxt_sight *first = NULL;
+    vxt_status status = VXT_OK;
+    bool lazy;
 
     if (packet->frame == sights->frame)
         return sights->second ? VXT_SECOND_SIGHT : VXT_OK;
-    if (sights->capacity == 0 || (sights->filled == sights->capacity && sights->capacity < VXT_MAX_SIGHTS &&
-                                  is_near(place_of(sights, sights->count)->ts, packet->ts)))
+    if (sights->capacity == 0)
         return VXT_MORE_SIGHTS;
     it.seen = bit_of(sights, packet->interface);
     it.captured = (uint32_t)vxt_left(packet->bytes);
-    if (is_lazy(sights, it.seen)) {
-        append_sight(sights, &it);
-    } else {
-        if (sights->unhashed)
-            return VXT_MORE_HISTORY;
+    lazy = is_lazy(sights, it.seen);
+    if (!lazy && sights->unhashed)
+        return VXT_MORE_HISTORY;
+    if (!lazy) {
         it.hash = hash_sight(sights, packet->bytes, packet->wire);
-        if ((first = find_sight(sights, packet, it.hash, it.seen))) {
-            first->seen |= it.seen;
-        } else {
-            append_sight(sights, &it);
-            link(sights, it.hash);
-        }
+        first = find_sight(sights, packet, it.hash, it.seen);
     }
+    if (first)
+        first->seen |= it.seen;
+    else if ((status = vxt_sights_keep(sights, &it, !lazy)) != VXT_OK)
+        return status;
     count_quiet(sights, it.seen);
     sights->frame = packet->frame;
     sights->second = first != NULL;
@@ -149,7 +173,7 @@ vxt_status vxt_sights_look(vxt_sights *sights, const vxt_sighting *packet)
 
 vxt_stretch vxt_sights_history(const vxt_sights *sights)
 {
-    const vxt_sight *first = first_unhashed(sights), *last = place_of(sights, sights->count - 1);
+    const vxt_sight *first = first_unhashed(sights), *last = vxt_sights_at(sights, sights->count - 1);
     uint64_t length = last->offset + last->captured - first->offset;
 
     if (length > VXT_SIGHT_HISTORY)
@@ -185,7 +209,7 @@ void vxt_sights_move(vxt_sights *sights, vxt_sight *items, uint32_t capacity)
     for (uint32_t i = 0; i < capacity; i++)
         items[i].head = UINT32_MAX;
     for (uint32_t i = old.filled; i > 0; i--) {
-        const vxt_sight *it = place_of(&old, old.count - i);
+        const vxt_sight *it = vxt_sights_at(&old, old.count - i);
         append_sight(sights, it);
         if (i > old.unhashed)
             link(sights, it->hash);

@@ -13,6 +13,7 @@ enum {
     VXT_SIGHT_INTERFACES = 64,  /* told apart at a time: when there is one more, all is forgotten */
     VXT_SIGHT_STEPS = 64,       /* packets that are looked at for one: of more with the same bytes, the last so many */
     VXT_SIGHT_WINDOW = 1000000, /* ns */
+    VXT_SIGHT_CROWD = 32,       /* packets looked at for one, from which on it matters how long the ring is */
     VXT_SIGHT_QUIET = 1 << 14,  /* packets of one interface, at least, after which hashing is put off again */
     VXT_SIGHT_HISTORY = 1 << 20 /* bytes that are asked for at a time, if no single packet has more */
 };
@@ -36,6 +37,9 @@ typedef struct vxt_sights {
     uint32_t unhashed; /* the last so many have no hash yet */
     uint32_t quiet;    /* packets since one came from another interface than the one before */
     bool can_recall;   /* whether the caller can bring bytes back */
+    bool keep_all;     /* the table grows to its limit rather than forget anything */
+    bool forgot;       /* it did, or another memory of the same packets might have found something else */
+    uint32_t farthest; /* 1 + the age of the oldest packet that a second sight was of; 0 where there was none */
     bool second;       /* of `frame`: what came out */
     uint32_t interface_count, recent;
     uint64_t interfaces[VXT_SIGHT_INTERFACES];
@@ -68,6 +72,16 @@ vxt_stretch vxt_sights_history(const vxt_sights *sights);
 
 /* They are these; or fewer, where the capture no longer has them: then a packet is forgotten. */
 void vxt_sights_recall(vxt_sights *sights, vxt_slice bytes);
+
+/* The entry of packet number n, of those that have not been overwritten. */
+static inline vxt_sight *vxt_sights_at(const vxt_sights *sights, uint32_t number)
+{
+    return &sights->items[number & (sights->capacity - 1)];
+}
+
+/* One more packet that was kept, after all others; `hashed` where it has its hash, and all before it have. VXT_OK, or
+ * MORE_SIGHTS: grow, and ask again. */
+vxt_status vxt_sights_keep(vxt_sights *sights, const vxt_sight *packet, bool hashed);
 
 /* Move to memory of `capacity` items, a larger power of two than before; the old memory is the caller's again. */
 void vxt_sights_move(vxt_sights *sights, vxt_sight *items, uint32_t capacity);

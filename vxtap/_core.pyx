@@ -18,10 +18,6 @@ cdef enum:
 cdef class Pass:
     """The books of one pass over a capture, and the memory that its tables live in."""
 
-    cdef vxt_pass *books
-    cdef uint32_t *vnis
-    cdef bint busy
-
     def __cinit__(self, *args, **kwargs):
         if type(self) is Pass:
             raise TypeError("a pass is a Scanner or a Rewriter")
@@ -139,6 +135,15 @@ cdef class Pass:
         return vxt_reader_fault_offset(&self.books.reader)
 
     @property
+    def stop(self):
+        """Records and blocks that begin at this byte or behind it are not read; 0: all are."""
+        return self.books.reader.stop
+
+    @stop.setter
+    def stop(self, uint64_t value):
+        self.books.reader.stop = value
+
+    @property
     def outcomes(self):
         """Frames by status."""
         return [self.books.outcomes[i] for i in range(VXT_OUTCOMES)]
@@ -244,8 +249,6 @@ cdef class Pass:
 cdef class Scanner(Pass):
     """Buffer -> records. `columns` is [(offset in the record, size, offset in the row)], empty for whole records."""
 
-    cdef vxt_scan state
-
     def __cinit__(self, wanted, *, source, level, skipped_rows, columns, row_size, census=False, seed=0):
         memset(&self.state, 0, sizeof(vxt_scan))
         self.set_up(&self.state.books, wanted, census, seed)
@@ -315,8 +318,6 @@ cdef class Scanner(Pass):
 @cython.final
 cdef class Rewriter(Pass):
     """Buffer -> inner capture."""
-
-    cdef vxt_rewrite state
 
     def __cinit__(self, wanted, *, pcapng, keep_others, ethernet=False, nano=False, census=True, seed=0):
         memset(&self.state, 0, sizeof(vxt_rewrite))

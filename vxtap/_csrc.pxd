@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef extern from "vxtap.h" nogil:
     enum:
+        VXT_MAX_CAPLEN
         VXT_MAX_PORTS
         VXT_MAX_DEPTH
         VXT_MAX_INTERFACES
@@ -19,6 +20,7 @@ cdef extern from "vxtap.h" nogil:
 
     ctypedef enum vxt_status:
         VXT_OK
+        VXT_MORE_INPUT
         VXT_MORE_INTERFACES
         VXT_MORE_SIGHTS
         VXT_MORE_FRAGMENTS
@@ -105,6 +107,7 @@ cdef extern from "vxtap.h" nogil:
 
     ctypedef struct vxt_reader:
         vxt_interfaces interfaces
+        uint64_t stop
         vxt_pcap pcap
         vxt_pcapng pcapng
         vxt_format format
@@ -161,8 +164,10 @@ cdef extern from "vxtap.h" nogil:
     ctypedef struct vxt_sights:
         vxt_sight *items
         uint32_t capacity
+        uint32_t filled
         uint32_t unhashed
         bint can_recall
+        bint keep_all
         vxt_key key
 
     ctypedef struct vxt_slot:
@@ -206,6 +211,7 @@ cdef extern from "vxtap.h" nogil:
         uint32_t column_count
         uint32_t row_size
         vxt_pieces pieces
+        bint broken
 
     ctypedef struct vxt_rewrite:
         vxt_pass books "pass"
@@ -220,6 +226,21 @@ cdef extern from "vxtap.h" nogil:
         size_t used
         size_t made
 
+    ctypedef struct vxt_framing:
+        uint32_t count
+
+    ctypedef struct vxt_known:
+        uint64_t *seen
+
+    void vxt_join_framing(const vxt_reader *reader, vxt_framing *framing)
+    vxt_interface vxt_join_interface(const vxt_reader *reader, uint32_t i)
+    void vxt_join_assume(vxt_reader *reader, const vxt_framing *framing, uint64_t offset)
+    bint vxt_join_waits(const vxt_pass *books)
+    void vxt_join_begin(vxt_pass *part, vxt_known *known)
+    bint vxt_join_fits(vxt_pass *whole, const vxt_pass *part, const vxt_known *known)
+    vxt_status vxt_join_sights(vxt_pass *whole, const vxt_pass *part, const vxt_known *known, uint32_t *done)
+    void vxt_join(vxt_pass *whole, vxt_pass *part)
+    size_t vxt_find_record(const vxt_reader *reader, vxt_slice src, uint64_t offset, bint last)
     vxt_status vxt_reader_end(const vxt_reader *reader, size_t left, uint64_t *tail)
     void vxt_reader_next_file(vxt_reader *reader, size_t left)
     uint64_t vxt_reader_fault_offset(const vxt_reader *reader)

@@ -14,6 +14,7 @@ from vxtap.memory import Rows
 from vxtap.options import DEFAULT_PORTS, Options
 from vxtap.passes import RowPass, files_of
 from vxtap.pieces import Pieces, Rejoiner
+from vxtap.ranges import RangedPass, threads_of
 from vxtap.report import Report
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from vxtap.options import Numbers, OuterOptions
+    from vxtap.rotation import Rotation
     from vxtap.source import Source, Sources, Window
 
     Packets = np.ndarray[tuple[int], np.dtype[np.void]]
@@ -55,7 +57,9 @@ class Capture:
         self._pieces = Pieces()
         self._rejoiner: Rejoiner | None = None
         files = files_of(source, options, rereadable=True)
-        self._pass = RowPass(files, options, projection.copies, self.dtype.itemsize, level=projection.level)
+        # Rows of fragments are corrected as long as they are at hand: in a batch, which is no range.
+        threads = 1 if options.frames == "all" else threads_of(options, files.size)
+        self._pass = _pass_over(files, options, projection, threads=threads)
 
     def batches(self, size: int = BATCH) -> Iterator[Packets]:
         """Give the rows in order, some at a time, in bounded memory.
@@ -218,6 +222,12 @@ class Capture:
         self.close()
 
 
+def _pass_over(files: Rotation, options: Options, projection: Projection, *, threads: int, number: int = 0) -> RowPass:
+    if threads > 1:
+        return RangedPass(files, options, projection, number=number, threads=threads)
+    return RowPass(files, options, projection.copies, projection.dtype.itemsize, level=projection.level, number=number)
+
+
 def _check_size(size: int) -> int:
     if not isinstance(size, int | np.integer) or size < 1:
         raise OptionError(f"size: expected a number of rows, at least 1, got {size!r}")
@@ -233,6 +243,8 @@ def open(
     frames: Literal["decapsulated", "all"] = "decapsulated",
     strict: bool = False,
     follow: bool = False,
+    workers: int | None = None,
+    split: int | str | None = None,
     **outer: Unpack[OuterOptions],
 ) -> Capture:
     """Open a capture to read it in batches or frame by frame.
@@ -260,8 +272,8 @@ def open(
         begun: the file that has its path now, or a further one that a wildcard matches. Batches come as soon as there
         are whole frames. `KeyboardInterrupt` passes through. Not for buffers and compressed files; a pipe is just
         read.
-    tunnels, depth, once, partial, fragment_timeout, fragment_memory
-        Other tunnels than VXLAN, tunnels in tunnels, second sights and fragments: see `vxtap.Options`.
+    workers, split, tunnels, depth, once, partial, fragment_timeout, fragment_memory
+        Threads, other tunnels than VXLAN, tunnels in tunnels, second sights and fragments: see `vxtap.Options`.
 
     Returns
     -------
@@ -281,8 +293,7 @@ def open(
     ...         print(row["vni"], len(frame))
     """
     own: dict[str, Any] = {"columns": columns, "frames": frames, "strict": strict, "follow": follow}
-    options = Options(ports=ports, vni=vni, **own, **outer)
-    return Capture(source, options)
+    return Capture(source, Options(ports=ports, vni=vni, workers=workers, split=split, **own, **outer))
 
 
 def read(
@@ -293,6 +304,8 @@ def read(
     columns: Iterable[str] | None = None,
     frames: Literal["decapsulated", "all"] = "decapsulated",
     strict: bool = False,
+    workers: int | None = None,
+    split: int | str | None = None,
     **outer: Unpack[OuterOptions],
 ) -> Packets:
     """Read every decapsulated frame of a capture, or of several, into one array.
@@ -304,7 +317,9 @@ def read(
     source : as for `open`, or a list of those
         Several sources are read one after the other; the column `source` tells them apart, from 0. A list within the
         list is one source, a rotated set; so is a text with a wildcard.
-    ports, vni, columns, frames, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
+    ports, vni, columns, frames, strict, workers, split
+        As for `open`.
+    tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `open`.
 
     Returns
@@ -324,7 +339,8 @@ def read(
     --------
     >>> packets = vxtap.read("nva.pcap", columns=["ts", "vni", "src", "dst"])
     """
-    options = Options(ports=ports, vni=vni, columns=columns, frames=frames, strict=strict, **outer)
+    own: dict[str, Any] = {"columns": columns, "frames": frames, "strict": strict}
+    options = Options(ports=ports, vni=vni, workers=workers, split=split, **own, **outer)
     sources = list(source) if isinstance(source, list | tuple) else [source]
     projection = Projection(options.column_names)
     rows = Rows(projection.dtype, _FIRST_ROWS)
@@ -335,7 +351,7 @@ def read(
 
 def _read_one(source: Sources, options: Options, projection: Projection, rows: Rows, number: int) -> None:
     files = files_of(source, options)
-    run = RowPass(files, options, projection.copies, projection.dtype.itemsize, level=projection.level, number=number)
+    run = _pass_over(files, options, projection, number=number, threads=threads_of(options, files.size))
     begin = rows.count
     try:
         full = True

@@ -26,21 +26,22 @@ class Status(IntEnum):
     KEPT = 16
     MORE_INPUT = 17
     MORE_OUTPUT = 18
-    MORE_INTERFACES = 19
-    MORE_SIGHTS = 20
-    MORE_HISTORY = 21
-    MORE_FRAGMENTS = 22
-    GIVE_UP = 23
-    EMPTY = 24
-    CUT_HEADER = 25
-    NOT_CAPTURE = 26
-    BAD_VERSION = 27
-    BAD_RECORD = 28
-    BAD_BLOCK = 29
-    SHORT_BLOCK = 30
-    LONG_BLOCK = 31
-    BAD_MAGIC = 32
-    BAD_GZIP = 33
+    AT_STOP = 19
+    MORE_INTERFACES = 20
+    MORE_SIGHTS = 21
+    MORE_HISTORY = 22
+    MORE_FRAGMENTS = 23
+    GIVE_UP = 24
+    EMPTY = 25
+    CUT_HEADER = 26
+    NOT_CAPTURE = 27
+    BAD_VERSION = 28
+    BAD_RECORD = 29
+    BAD_BLOCK = 30
+    SHORT_BLOCK = 31
+    LONG_BLOCK = 32
+    BAD_MAGIC = 33
+    BAD_GZIP = 34
 
 class Flag(IntFlag):
     TRUNCATED = 1

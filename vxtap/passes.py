@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vxtap import _core
 from vxtap.ends import Ends
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vxtap.source import Sources
 
 #: What the core wants next, as the plain integers that it gives.
-MORE_INPUT, MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
+MORE_INPUT, MORE_OUTPUT, AT_STOP = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value, Status.AT_STOP.value
 #: What the border could not give: memory.
 _MORE_MEMORY = {Status.MORE_INTERFACES.value, Status.MORE_SIGHTS.value, Status.MORE_FRAGMENTS.value}
 _MORE_HISTORY, _NOT_CAPTURE = Status.MORE_HISTORY.value, Status.NOT_CAPTURE.value
@@ -63,6 +63,10 @@ class Pass:
         Why reading stopped before the end; raised by whoever reads once all before it was delivered.
     ended : bool
         Nothing more comes.
+    at_stop : bool
+        The core has come to the byte where it was told to stop.
+    limit : int
+        Where the last one is, behind which nothing is read; 0: everything is.
     """
 
     def __init__(self, files: Rotation, books: _core.Pass, *, strict: bool) -> None:
@@ -70,6 +74,8 @@ class Pass:
         self.files = files
         self.error: VxtapError | OSError | MemoryError | None = None
         self.ended = False
+        self.at_stop = False
+        self.limit = 0
         self.ends = Ends()
         self._draining = False
         self._strict = strict
@@ -126,7 +132,11 @@ class Pass:
     def moved(self, status: int, used: int) -> None:
         """The core has consumed bytes, and says what it wants; a fault ends the input."""
         self.window.start += used
-        if status in (MORE_INPUT, MORE_OUTPUT):
+        self.at_stop = status == AT_STOP
+        if self.at_stop and self.limit and self.books.offset >= self.limit:
+            self.at_stop = False
+            self._drain(None)
+        if status in (MORE_INPUT, MORE_OUTPUT, AT_STOP):
             return
         if status == _MORE_HISTORY:
             self.books.recall(self.files.again(*self.books.history))
@@ -190,17 +200,20 @@ class RowPass(Pass):
         number: int = 0,
         census: bool = False,
     ) -> None:
-        scanner = _core.Scanner(
-            options.wanted,
-            source=number,
-            level=level,
-            skipped_rows=options.frames == "all",
-            columns=copies,
-            row_size=row_size,
-            census=census,
-            seed=SEED,
-        )
-        super().__init__(files, scanner, strict=options.strict)
+        self._wanted = options.wanted
+        self._kind: dict[str, Any] = {
+            "source": number,
+            "level": level,
+            "skipped_rows": options.frames == "all",
+            "columns": copies,
+            "row_size": row_size,
+            "seed": SEED,
+        }
+        super().__init__(files, self.scanner(census=census), strict=options.strict)
+
+    def scanner(self, *, census: bool = False) -> _core.Scanner:
+        """One that has not begun, for rows like those of this pass."""
+        return _core.Scanner(self._wanted, census=census, **self._kind)
 
     def fill(
         self, rows: Buffer, row: int, *, one_window: bool | None = False, pieces: Buffer | None = None
@@ -228,12 +241,12 @@ class RowPass(Pass):
             Whether a buffer is full; if not, the pass has ended, or stopped for `one_window`.
         """
         with self.alone():
+            self.books.begin_pieces()
             return self._fill(rows, row, one_window, pieces)
 
     def _fill(self, rows: Buffer, row: int, one_window: bool | None, pieces: Buffer | None) -> tuple[int, bool]:
         begin = row
         at_once = self.files.waits if one_window is None else one_window
-        self.books.begin_pieces()
         while not self.ended:
             window = self.window
             status, used, made = self.books.scan(window.buffer, window.start, window.end, rows, row, pieces)
@@ -241,6 +254,8 @@ class RowPass(Pass):
             row += made
             if status == MORE_OUTPUT:
                 return row, True
+            if self.at_stop:
+                break
             if status != MORE_INPUT:
                 continue
             stop = at_once or (one_window is None and not self.files.origin.can_seek)

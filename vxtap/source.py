@@ -216,6 +216,27 @@ class Origin:
         """Whether compressed data ended early, as it does while it is being written."""
         return self._gunzip is not None and self._gunzip.cut
 
+    @property
+    def base(self) -> int:
+        """Where it starts in its file: where that stood when it was handed over."""
+        return self._base
+
+    @property
+    def descriptor(self) -> int:
+        """Of a file that can be read at any place."""
+        assert self.raw is not None
+        return self.raw.fileno()
+
+    def tell(self) -> int:
+        """Where the next byte that is read lies in the source; only for what can be read again."""
+        assert self.raw is not None
+        return self.raw.tell() - self._base
+
+    def seek(self, place: int) -> None:
+        """Read on at another place of it."""
+        assert self.raw is not None
+        self.raw.seek(self._base + place)
+
     def leave(self) -> None:
         """Nothing more is read on from here; `read_at` still works."""
         if self._owned is not None:
@@ -281,6 +302,15 @@ class Window:
                 self.end = 0
                 return self.more()
         return count > 0
+
+    def jump(self, offset: int) -> None:
+        """Go on at another byte of the capture, in a source that can be read again."""
+        if self.origin.memory is not None:
+            self.start = offset - self.offset
+            return
+        self.origin.seek(offset - self.offset + self.origin.tell() - self.end)
+        self.start = self.end = 0
+        self.offset = offset
 
     def first_bytes(self, count: int = 8) -> bytes:
         """What the next record starts with, for messages."""

@@ -1,0 +1,280 @@
+"""One file, read by several threads in ranges, each of which counts once it is proven to join what came before it.
+
+One pass, the whole, goes through the file in order. Where it comes to the beginning of a part that a thread has read,
+and would have made the same of it, it takes that over and goes on behind it; where that cannot be proven, it reads the
+range itself. What comes out is what one thread gives, always.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vxtap import _parts
+from vxtap.compressed import BLOCK
+from vxtap.parts import Part, Place, scratch
+from vxtap.passes import RowPass
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from vxtap.layout import Projection
+    from vxtap.options import Options
+    from vxtap.parts import Bytes
+    from vxtap.rotation import Rotation
+    from vxtap.source import Origin
+
+#: Bytes of a file that a thread takes at a time, where nobody says how many; more than the second are never taken.
+SPLIT, MOST = 4 << 20, 16 << 20
+# Files below this size are read by one thread, where nobody says how many do.
+_SMALL = 32 << 20
+# The whole reads so many bytes first, for the framing that parts rest on.
+_HEAD = 64 << 10
+# Bytes that are read ahead of a part, once one has failed for want of them.
+_WARM = 256 << 10
+# Parts that have been read and wait to be joined, at most, beyond one a thread.
+_WAITING = 2
+# Where parts do not join, the next ranges are read by the whole before it is tried again: 2 to this power, at most.
+_MOST_PATIENCE = 6
+
+
+def threads_of(options: Options, size: int | None) -> int:
+    """How many threads are to read a source of this many bytes."""
+    if options.follow or size is None:
+        return 1
+    if options.workers is not None:
+        return options.workers
+    return len(os.sched_getaffinity(0)) if size >= _SMALL else 1
+
+
+class Threads:
+    """Threads that read parts, begun when there is something to read."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._tasks: SimpleQueue[tuple[Part, Bytes] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def submit(self, part: Part, rows: Bytes) -> None:
+        """Have a part read, after those before it."""
+        if len(self._threads) < self._count:
+            thread = threading.Thread(target=_work, args=(self._tasks,), name="vxtap", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._tasks.put((part, rows))
+
+    def close(self) -> None:
+        """End them all; what has been submitted is read before."""
+        for _ in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+
+def _work(tasks: SimpleQueue[tuple[Part, Bytes] | None]) -> None:
+    """What a thread does. It holds nothing but the queue, so a pass that nobody closes can still go."""
+    block = np.empty(BLOCK, np.uint8)
+    while (task := tasks.get()) is not None:
+        part, rows = task
+        part.read(rows, block)
+        del task, part, rows
+
+
+class Ranges:
+    """The parts of the file that is being read, as far as they have been handed out.
+
+    Attributes
+    ----------
+    active : bool
+        There are parts, or there will be.
+    """
+
+    def __init__(self, run: RowPass, row_size: int, split: int, threads: int) -> None:
+        self.active = False
+        self._run = run
+        self._row_size = row_size
+        self._split = split
+        self._most = threads + _WAITING
+        self._threads = Threads(threads)
+        self._spare: list[Bytes] = []
+        self._parts: deque[Part] = deque()
+        self._place: Place | None = None
+        self._next = 0  # where the next part starts
+        self._framing = b""
+        self._ahead = self._patience = 0
+
+    def begin(self, place: Place) -> None:
+        """Hand out parts from where the run stands, at the beginning of a file, to its end."""
+        self._place = place
+        self._next = self._run.books.offset
+        self._ahead = self._patience = 0
+        self.active = True
+
+    def first(self) -> Part | None:
+        """The next part, read; None where the rest of the file is the whole's."""
+        self._hand_out()
+        if not self._parts:
+            self.active = False
+            return None
+        self._parts[0].wait()
+        return self._parts[0]
+
+    def done(self, part: Part, *, joined: bool) -> None:
+        """The first part has been dealt with: its rows are needed no more."""
+        assert self._parts[0] is part
+        self._parts.popleft()
+        if part.rows is not None:
+            self._spare.append(part.rows)
+        if joined:
+            self._patience = 0
+
+    def refused(self, part: Part) -> int:
+        """The first part did not join. Those behind it are read anew, from where the whole is to read to: the byte."""
+        place = self._place
+        assert place is not None
+        skip = (1 << self._patience) - 1
+        self._patience = min(self._patience + 1, _MOST_PATIENCE)
+        if part.begin >= 0 and part.same_framing(self._run.books):
+            self._ahead = min(max(_WARM, 2 * self._ahead), self._split)
+        self.drop()
+        self._framing = b""
+        self._next = min(max(part.stop, self._run.books.offset) + skip * self._split, place.end)
+        return self._next
+
+    def drop(self) -> None:
+        """Wait for what is being read, and forget it."""
+        for part in self._parts:
+            part.cancelled = True
+        while self._parts:
+            self._parts[0].wait()
+            self.done(self._parts[0], joined=False)
+
+    def give_up(self) -> None:
+        """The rest of the file is the whole's."""
+        self.drop()
+        self.active = False
+
+    def close(self) -> None:
+        """End the threads."""
+        for part in self._parts:
+            part.cancelled = True
+        self._parts.clear()
+        self._threads.close()
+
+    def _hand_out(self) -> None:
+        place = self._place
+        assert place is not None
+        self._framing = self._framing or _parts.framing_of(self._run.books)
+        while len(self._parts) < self._most and self._next < place.end:
+            stop = min(self._next + self._split, place.end)
+            part = Part(place, (self._next, stop), self._ahead, self._framing, self._run.scanner())
+            self._parts.append(part)
+            self._threads.submit(part, self._spare.pop() if self._spare else scratch(self._split, self._row_size))
+            self._next = stop
+
+
+class RangedPass(RowPass):
+    """A pass that gives rows, for which several threads read."""
+
+    def __init__(
+        self, files: Rotation, options: Options, projection: Projection, *, number: int = 0, threads: int
+    ) -> None:
+        self._dtype = projection.dtype
+        super().__init__(files, options, projection.copies, self._dtype.itemsize, level=projection.level, number=number)
+        self._split = min(SPLIT if options.split is None else int(options.split), MOST)
+        self._ranges = Ranges(self, self._dtype.itemsize, self._split, threads)
+        self._origin: Origin | None = None  # for which ranges are planned
+        self._part: Part | None = None  # of which the rows have not all been given
+        self._given = 0
+
+    def close(self) -> None:
+        """Let go of the source, after all threads have."""
+        self._ranges.close()
+        super().close()
+
+    def _fill(self, rows: Buffer, row: int, one_window: bool | None, pieces: Buffer | None) -> tuple[int, bool]:
+        while True:
+            row, full = self._give(rows, row)
+            if full:
+                return row, True
+            if one_window:  # the window must hold what is given
+                self._ranges.give_up()
+                self.books.stop = self.limit
+            elif self._origin is None:
+                self._plan()
+            row, full = super()._fill(rows, row, one_window, pieces)
+            if not self.at_stop:
+                return row, full
+            self._at_stop()
+
+    def _turn(self) -> bool:
+        turned = super()._turn()
+        if turned and self._origin is not None:
+            self._plan()
+        return turned
+
+    def _plan(self) -> None:
+        """Where a file begins: whether ranges of it are read by others, and where the whole stops first."""
+        self._origin = origin = self.files.origin
+        known = origin.memory is not None or origin.path is not None
+        if known and origin.size is not None and not self.files.waits:
+            self.books.stop = self._nearest(self.books.offset + min(_HEAD, self._split))
+
+    def _nearest(self, stop: int) -> int:
+        return min(stop, self.limit) if self.limit else stop
+
+    def _at_stop(self) -> None:
+        """The whole has come to where a part should begin, or to the end of what it reads itself."""
+        ranges, origin, books = self._ranges, self.files.origin, self.books
+        if not ranges.active:
+            if origin.is_compressed or books.offset >= self.limit > 0:
+                books.stop = self.limit
+                return
+            place = Place(origin, self.files.start)
+            place.end = self._nearest(place.end)
+            ranges.begin(place)
+        part = ranges.first()
+        if part is None:
+            books.stop = self.limit
+        elif part.begin < 0 or part.begin < books.offset:
+            books.stop = ranges.refused(part)
+        elif part.begin > books.offset:
+            books.stop = part.begin
+        else:
+            self._join(part)
+
+    def _join(self, part: Part) -> None:
+        before = self.books.frames
+        if not part.join(self.books):
+            self.books.stop = self._ranges.refused(part)
+            return
+        self.window.jump(self.books.offset)
+        if part.count and "frame" in (self._dtype.names or ()):
+            assert part.rows is not None
+            part.rows[: part.count * self._dtype.itemsize].view(self._dtype)["frame"] += np.uint64(before)
+        self._part, self._given = part, 0
+
+    def _give(self, rows: Buffer, row: int) -> tuple[int, bool]:
+        """Give rows of a part that has been joined: the next free row, and whether there was no room for more."""
+        part = self._part
+        if part is None:
+            return row, False
+        assert part.rows is not None
+        size = self._dtype.itemsize
+        room = memoryview(rows).nbytes // size - row
+        count = min(room, part.count - self._given)
+        if count:
+            to = np.frombuffer(rows, np.uint8, count * size, row * size)
+            np.copyto(to, part.rows[self._given * size : (self._given + count) * size])
+        self._given += count
+        if self._given < part.count:
+            return row + count, True
+        self._part = None
+        self._ranges.done(part, joined=True)
+        return row + count, False
