@@ -37,33 +37,36 @@ class Floors:
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What the vxtap at hand can do, found by trying: the suite runs on older ones too."""
+    """What the vxtap at hand can do: the suite runs on older ones too."""
 
-    call_workers: bool
-    command_workers: bool
     itemsize: int
+    workers: frozenset[str]  # of `read`, `decap` and `command`: what can be told how many
 
-    @property
-    def one(self) -> list[str]:
-        """Options of job.py for one worker, where there could be more."""
-        return ["--workers", "1"] if self.call_workers else []
+    def one(self, what: str) -> list[str]:
+        """The options for one worker, where there could be more."""
+        return ["--workers", "1"] if what in self.workers else []
 
-    @property
-    def one_command(self) -> list[str]:
-        return ["--workers", "1"] if self.command_workers else []
+    def missing(self, what: str) -> str:
+        """Why a case of several workers cannot be measured, if so."""
+        return "" if what in self.workers else "this version has no workers here"
+
+
+ASK = """
+import inspect, vxtap
+print(vxtap.PACKET.itemsize, *(name for name in ("read", "decap") if "workers" in
+      inspect.signature(getattr(vxtap, name)).parameters))
+"""
 
 
 def abilities(out: Path) -> Abilities:
     """Ask the vxtap that this Python finds."""
-    size = [*PYTHON, "-c", "import vxtap; print(vxtap.PACKET.itemsize)"]
-    itemsize = int(subprocess.run(size, check=True, capture_output=True, text=True).stdout)
-    tries = (
-        [*PYTHON, str(JOB), "read", str(SMALL), "--workers", "1"],
-        [*VXTAP, "decap", str(SMALL), "-o", str(out), "--workers", "1", "--quiet"],
-    )
-    call, command = (subprocess.run(one, check=False, capture_output=True).returncode == 0 for one in tries)
+    done = subprocess.run([*PYTHON, "-c", ASK], check=True, capture_output=True, text=True)
+    itemsize, *workers = done.stdout.split()
+    command = [*VXTAP, "decap", str(SMALL), "-o", str(out), "--workers", "1", "--quiet"]
+    if subprocess.run(command, check=False, capture_output=True).returncode == 0:
+        workers.append("command")
     out.unlink(missing_ok=True)
-    return Abilities(call, command, itemsize)
+    return Abilities(int(itemsize), frozenset(workers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +123,11 @@ def decaps(bench: Bench, captures: list[Path], call: Path) -> Iterator[Case]:
     for source in captures:
         megabytes = data.facts_of(source).bytes / 1e6
         case = partial(Case, capture=label(source), megabytes=megabytes, against=bench.copy(source))
-        one, two = (bench.decap(source, *options) for options in (bench.able.one_command, ["--workers", "2"]))
+        one, two = (bench.decap(source, *options) for options in (bench.able.one("command"), ["--workers", "2"]))
         yield case(key="decap", ours=one, check=checks_inner(bench, source, one))
-        reason = "" if bench.able.command_workers else "this version has no --workers"
+        reason = bench.able.missing("command")
         yield case(key="decap-two", ours=two, check=checks_inner(bench, source, two), reason=reason)
-    ours = bench.job("decap", call, "-o", str(bench.out), *bench.able.one)
+    ours = bench.job("decap", call, "-o", str(bench.out), *bench.able.one("decap"))
     yield Case(
         key="decap-call",
         capture=label(call),
@@ -136,7 +139,7 @@ def decaps(bench: Bench, captures: list[Path], call: Path) -> Iterator[Case]:
 
 def reads(bench: Bench, captures: list[Path]) -> Iterator[Case]:
     """Records against walks over the record headers; all tell their own seconds."""
-    one = bench.able.one
+    one = bench.able.one("read")
     for source in captures:
         rows = [str(bench.able.itemsize)]
         sides = [
@@ -146,7 +149,6 @@ def reads(bench: Bench, captures: list[Path]) -> Iterator[Case]:
             ("read-two", ["--workers", "2"], bench.job("read", source, *one)),
         ]
         for key, options, against in sides:
-            able = bench.able.call_workers or key in ("read", "read-four")
             ours = bench.job("read", source, *options)
             yield Case(
                 key=key,
@@ -154,7 +156,7 @@ def reads(bench: Bench, captures: list[Path]) -> Iterator[Case]:
                 ours=ours,
                 against=against,
                 check=checks_fields(bench, source, ours),
-                reason="" if able else "this version has no workers=",
+                reason="" if key in ("read", "read-four") else bench.able.missing("read"),
             )
 
 
@@ -162,9 +164,9 @@ def stages(bench: Bench, whole: Path) -> Iterator[Case]:
     """What the stages that remember packets cost, each against the same job without it."""
     pieces = forms.ensure("fragments", whole)
     plain, once, cut = (
-        bench.decap(whole, *bench.able.one_command),
-        bench.decap(whole, "--no-once", *bench.able.one_command),
-        bench.decap(pieces, *bench.able.one_command),
+        bench.decap(whole, *bench.able.one("command")),
+        bench.decap(whole, "--no-once", *bench.able.one("command")),
+        bench.decap(pieces, *bench.able.one("command")),
     )
     check_sights, check_pieces = checks_inner(bench, whole, plain, once), checks_inner(bench, pieces, cut)
     yield Case(key="sights", capture=label(whole), ours=plain, against=once, check=check_sights)
@@ -207,7 +209,7 @@ def growth(bench: Bench, few: Path, many: Path) -> Iterator[Case]:
     """Time per packet where there are ten times as many; both captures lie in memory."""
     packets = data.facts_of(many).packets, data.facts_of(few).packets
     for key, name, options in (("growth-decap", "decap", ["-o", str(bench.out)]), ("growth-read", "read", [])):
-        ours, against = (bench.job(name, source, *options, *bench.able.one) for source in (many, few))
+        ours, against = (bench.job(name, source, *options, *bench.able.one(name)) for source in (many, few))
         yield Case(key=key, capture=label(many), ours=ours, against=against, packets=packets)
 
 
@@ -222,7 +224,7 @@ def floors(bench: Bench, source: Path) -> Iterator[Case]:
     output = [str(bench.floors.copy), str(source), str(bench.out), str(size)]
     rows = str(bench.able.itemsize)
     bare, stored = bench.walk(source), bench.walk(source, rows)
-    decap = bench.decap(source, *bench.able.one_command)
+    decap = bench.decap(source, *bench.able.one("command"))
     case = partial(Case, key="floor", capture=label(source))
     yield case(name="a walk, storing a record a packet | a walk", ours=stored, against=bare)
     yield case(

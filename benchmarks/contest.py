@@ -37,8 +37,8 @@ class Contest:
     def ours(self) -> Iterator[Case]:
         """What vxtap does, on one core."""
         bench, source, packets = self.bench, self.source, data.facts_of(self.source).packets
-        fields = bench.job("read", source, "--columns", ",".join(FIELD_COLUMNS), *bench.able.one)
-        inner = bench.decap(source, *bench.able.one_command)
+        fields = bench.job("read", source, "--columns", ",".join(FIELD_COLUMNS), *bench.able.one("read"))
+        inner = bench.decap(source, *bench.able.one("command"))
         case = partial(Case, version=machine.version_of("vxtap"), packets=(packets, packets))
         yield case(
             key="fields",
@@ -47,7 +47,7 @@ class Contest:
             against=self.against("fields"),
             check=checks_fields(bench, source, fields),
         )
-        call = bench.job("decap", source, "-o", str(bench.out), *bench.able.one)
+        call = bench.job("decap", source, "-o", str(bench.out), *bench.able.one("decap"))
         for name, command in ((VXTAP, inner), (f"{VXTAP}.decap(), the call alone", call)):
             check = checks_inner(bench, source, command)
             yield case(key="inner", name=name, ours=command, against=self.against("inner"), check=check)
