@@ -23,9 +23,7 @@ PACKETS = 300
 @pytest.fixture(scope="module")
 def suite() -> Iterator[types.SimpleNamespace]:
     """The suite's modules, which are scripts and find each other by their folder."""
-    names = (
-        "check data contest environments forms functions measure pair peers picture report run targets texts traffic"
-    )
+    names = "cases check contest data environments forms measure pair peers picture report run targets texts"
     before = set(sys.modules)
     sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "peers")]
     try:
@@ -245,6 +243,25 @@ def test_the_copy_has_the_size_asked_for(floors: Path, capture: Path, tmp_path: 
     assert (tmp_path / "out").read_bytes() == capture.read_bytes()[:1000]
     more = [floors / "copy", capture, tmp_path / "out", str(capture.stat().st_size + 1)]
     assert subprocess.run(more, check=False, capture_output=True).returncode == 1
+
+
+# ---------------------------------------------------------------- the cases
+
+
+def test_every_target_has_a_case_whose_check_holds(
+    suite: types.SimpleNamespace, floors: Path, meter: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite.run, "QUICK", dict.fromkeys(suite.run.QUICK, PACKETS))
+    monkeypatch.setattr(suite.contest, "PEERS", {})
+    options = suite.run.parse(["--quick", "--folder", str(tmp_path / "captures")])
+    programs = suite.cases.Floors(floors / "walk", floors / "copy")
+    bench = suite.cases.Bench(meter, programs, suite.cases.abilities(meter.out))
+    found = list(suite.run.all_cases(bench, tmp_path, options))
+    assert {case.key for case in found} == {*suite.targets.TARGETS, *suite.peers.JOBS, "floor"}
+    for case in {case.key: case for case in found if not case.reason}.values():
+        case.check()
+        meter.run(case.ours)
+        meter.run(case.against)
 
 
 # ---------------------------------------------------------------- the report
