@@ -56,8 +56,12 @@ def facts() -> list[str]:
         f"Python: {implementation} {platform.python_version()}, built with {platform.python_compiler()}",
         f"compiler of the floor: {first_line([*compiler(), '--version'])}",
         f"cp: {first_line(['cp', '--version'])}",
-        f"load at the start: {os.getloadavg()[0]:.1f}",
     ]
+
+
+def load() -> float:
+    """How many processes ran or waited for a core, in the last minute."""
+    return os.getloadavg()[0]
 
 
 def version_of(module: str) -> str:

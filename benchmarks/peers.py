@@ -127,12 +127,12 @@ PEERS: dict[str, Peer] = {
     ),
     "pypcapkit": Peer(
         need=Venv("with_pypcapkit.py", ("pypcapkit",)),
-        fields=500,
+        fields=200,
         words="every header as an object with names for its values; no VXLAN",
     ),
     "pyshark": Peer(
         need=Venv("with_pyshark.py", ("pyshark",)),
-        fields=500,
+        fields=200,
         words="all that tshark dissects, as Python objects; needs tshark",
     ),
     "pcaptoparquet": Peer(

@@ -70,10 +70,12 @@ def measure(meter: Meter, found: Iterator[Case]) -> Iterator[Result]:
         yield result
 
 
-def facts(started: float) -> list[str]:
+def facts(started: float, load: float) -> list[str]:
     """What has to be known about the numbers."""
     versions = [f"{module}: {machine.version_of(module)}" for module in ("numpy", "vxtap")]
-    return [*machine.facts(), *versions, f"all of it took {(time.monotonic() - started) / 60:.0f} minutes"]
+    minutes = f"{(time.monotonic() - started) / 60:.0f} minutes in all"
+    loads = f"load of the machine: {load:.1f} before, {machine.load():.1f} at the end, of which 1 is ours"
+    return [*machine.facts(), *versions, loads, minutes]
 
 
 def publish(options: argparse.Namespace, results: list[Result], known: list[str], command: str) -> None:
@@ -119,7 +121,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def main(arguments: list[str]) -> int:
-    options, started = parse(arguments), time.monotonic()
+    options, started, load = parse(arguments), time.monotonic(), machine.load()
     options.folder.mkdir(parents=True, exist_ok=True)
     memory = machine.memory_folder(6_000_000_000 if options.large else 1_500_000_000)
     if memory is None:
@@ -133,7 +135,7 @@ def main(arguments: list[str]) -> int:
         bench = cases.Bench(meter, floors, cases.abilities(meter.out))
         results = list(measure(meter, all_cases(bench, Path(scratch), options)))
         results += functions.measure(Path(scratch) / "functions.json")
-        publish(options, results, facts(started), command_of(options))
+        publish(options, results, facts(started, load), command_of(options))
     return 0
 
 
