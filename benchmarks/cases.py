@@ -211,6 +211,9 @@ def growth(bench: Bench, few: Path, many: Path) -> Iterator[Case]:
     for key, name, options in (("growth-decap", "decap", ["-o", str(bench.out)]), ("growth-read", "read", [])):
         ours, against = (bench.job(name, source, *options, *bench.able.one(name)) for source in (many, few))
         yield Case(key=key, capture=label(many), ours=ours, against=against, packets=packets)
+    ours, against = (bench.walk(source, str(bench.able.itemsize)) for source in (many, few))
+    name = "a walk, storing a record a packet, 10 M packets | the same of 1 M, per packet"
+    yield Case(key="floor", name=name, capture=label(many), ours=ours, against=against, packets=packets)
 
 
 def no_growth(reason: str) -> Iterator[Case]:

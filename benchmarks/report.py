@@ -52,16 +52,11 @@ def target_row(result: Result, target: Target) -> list[str]:
     else:
         sides = [duration(seconds) for seconds in result.seconds]
         shown = with_spread(values) if target.unit == "x" else f"{with_spread(values, 1)} ms more"
-    return [
-        target.job,
-        result.capture,
-        sides[0],
-        target.against,
-        sides[1],
-        shown,
-        *aims,
-        target.verdict(median, result.megabytes),
-    ]
+    verdict = target.verdict(median, result.megabytes)
+    _, first, third, _ = spread(values)
+    if first <= target.limit < third and result.megabytes >= target.least:
+        verdict += ", unsure"
+    return [target.job, result.capture, sides[0], target.against, sides[1], shown, *aims, verdict]
 
 
 def line(result: Result) -> str:

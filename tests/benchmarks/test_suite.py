@@ -295,7 +295,7 @@ def test_the_report_is_computed_from_the_results(suite: types.SimpleNamespace, t
     suite.report.save(tmp_path / "results.json", results(suite), ["processor: one"], "make bench")
     text = suite.report.text(*suite.report.load(tmp_path / "results.json"))
     assert cells(text, "| `vxtap decap --workers 1` | imix")[5:] == [
-        "**1.06** (1.00, 1.03 to 1.13, 1.20)", "1.05", "", "**not met**",
+        "**1.06** (1.00, 1.03 to 1.13, 1.20)", "1.05", "", "**not met**, unsure",
     ]  # fmt: skip
     assert cells(text, "| `vxtap decap --workers 1` | small")[-1] == "the target is for 2 GB"
     assert cells(text, "| `vxtap decap --workers 2`")[-1] == "not measured"
