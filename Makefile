@@ -16,7 +16,7 @@ CFLAGS_STRICT := -std=c11 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wc
 	-Wstrict-prototypes -Werror
 SANITIZERS := -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-.PHONY: demo test lint format unit fuzz fuzz-smoke test-asan bench bench-quick package tools clean
+.PHONY: demo test lint format unit fuzz fuzz-smoke test-asan bench bench-quick counts package tools clean
 
 demo: $(VENV)/installed
 	@mkdir -p demo
@@ -70,6 +70,10 @@ bench: $(VENV)/report
 bench-quick: $(VENV)/report
 	$(BIN)/python benchmarks/run.py --quick $(BENCH)
 
+# Instructions of the core on fixed inputs, against benchmarks/counts/baseline.json; skipped where there is no valgrind.
+counts: $(VENV)/testing tools
+	$(BIN)/python benchmarks/counts/counts.py
+
 # A wheel as a user would get it, made from the source distribution in isolation, and tried from another folder.
 package: $(VENV)/testing
 	rm -rf build/package && mkdir -p build/package
@@ -95,8 +99,9 @@ $(VENV)/report: $(VENV)/testing
 	$(BIN)/python -m pip install -q --group report
 	@touch $@
 
-# tshark, which some tests compare with, and clang for fuzzing: taken where they can be had without asking anybody.
-TOOLS := tshark clang
+# tshark, which some tests compare with, clang for fuzzing, valgrind for counting: taken where they can be had without
+# asking anybody.
+TOOLS := tshark clang valgrind
 tools:
 	@for tool in $(TOOLS); do command -v $$tool >/dev/null 2>&1 || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ] && command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \

@@ -11,15 +11,44 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Steps that every frame takes: worth being inlined whatever their size, so that what one finds stays in registers for
- * the next. All of the core is compiled as one file (vxtap.c) for the same reason. A local whose address goes to a
- * function that is not inlined lives in memory from then on, so the rare ways are given copies of it. */
-#if defined(__clang__)
-#define VXT_HOT __attribute__((always_inline))
-#elif defined(__GNUC__)
-#define VXT_HOT inline __attribute__((always_inline))
+/* VXT_INLINE: the small things of headers, always worth it. VXT_HOT: steps that every frame takes, worth being inlined
+ * whatever their size, so that what one finds stays in registers for the next. All of the core is compiled as one file
+ * (vxtap.c) for the same reason. A local whose address goes to a function that is not inlined lives in memory from then
+ * on, so the rare ways are given copies of it. */
+#if defined(__has_feature)
+#define VXT_HAS(feature) __has_feature(feature)
 #else
+#define VXT_HAS(feature) 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || VXT_HAS(address_sanitizer) || !defined(__GNUC__)
+#define VXT_INLINE static inline /* with a sanitizer's checks of every load, such large functions take minutes to compile */
 #define VXT_HOT
+#elif defined(__clang__)
+#define VXT_INLINE static inline __attribute__((always_inline))
+#define VXT_HOT __attribute__((always_inline))
+#else
+#define VXT_INLINE static inline __attribute__((always_inline))
+#define VXT_HOT inline __attribute__((always_inline))
+#endif
+
+/* What is nearly always so: the usual way is what compilers spend their care on. */
+#if defined(__GNUC__)
+#define VXT_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#else
+#define VXT_LIKELY(condition) (condition)
+#endif
+
+/* What a test has made sure of before: compilers leave out the ways that it excludes, and sanitizers stop where it does
+ * not hold. */
+#if defined(__GNUC__)
+#define VXT_KNOWN(condition)                                                                                           \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            __builtin_unreachable();                                                                                   \
+    } while (0)
+#else
+#define VXT_KNOWN(condition) ((void)0)
 #endif
 
 /* Limits, all in one place. A capture that exceeds one is refused or counted, never followed. */
