@@ -22,7 +22,7 @@
 #endif
 
 #if defined(__SANITIZE_ADDRESS__) || VXT_HAS(address_sanitizer) || !defined(__GNUC__)
-#define VXT_INLINE static inline /* with a sanitizer's checks of every load, such large functions take minutes to compile */
+#define VXT_INLINE static inline /* a sanitizer checks every load: functions that large take minutes to compile */
 #define VXT_HOT
 #elif defined(__clang__)
 #define VXT_INLINE static inline __attribute__((always_inline))
@@ -30,6 +30,13 @@
 #else
 #define VXT_INLINE static inline __attribute__((always_inline))
 #define VXT_HOT inline __attribute__((always_inline))
+#endif
+
+/* A way of its own beside the usual one: inlined there, compilers would take it for one that hardly matters. */
+#if defined(__GNUC__)
+#define VXT_APART __attribute__((noinline))
+#else
+#define VXT_APART
 #endif
 
 /* What is nearly always so: the usual way is what compilers spend their care on. */

@@ -4,7 +4,7 @@
 #include "vxt_tunnel.h"
 #include "vxt_vxlan.h"
 
-/* The bytes of a frame of the usual shape that are known to be there: in the inner frame, and with each header around. */
+/* The bytes of a usual frame that are known to be there: of the inner frame, and with more and more headers around it. */
 enum {
     USUAL_INNER = VXT_ETH_LEN + VXT_IPV4_LEN,
     USUAL_PAYLOAD = VXT_VXLAN_LEN + USUAL_INNER,
@@ -218,8 +218,17 @@ static VXT_HOT vxt_status outer(vxt_link_kind usual, const vxt_frame *frame, con
     return status;
 }
 
-static vxt_status decap_any(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
-                            vxt_span *inner)
+static VXT_HOT void finish(const vxt_frame *frame, const vxt_options *options, vxt_status status, vxt_span span,
+                           vxt_link_kind inside, vxt_packet *r, vxt_span *inner)
+{
+    settle(VXT_LINK_UNKNOWN, frame, options, status, span, inside, r);
+    *inner = status == VXT_OK || status == VXT_OTHER_PORT ? span : vxt_span_of(frame->data, frame->wirelen);
+}
+
+/* The way of fragments, and of tunnels in tunnels, from its start once more: so the other ways have nothing to hand
+ * over, which would keep all that they know in memory. */
+static vxt_status go_round(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
+                           vxt_span *inner)
 {
     vxt_link_kind inside = VXT_LINK_UNKNOWN;
     vxt_span span;
@@ -232,8 +241,25 @@ static vxt_status decap_any(const vxt_frame *frame, const vxt_options *options, 
         status = open_tunnels(options, &ip, &span, &inside, r);
     if (status > VXT_KEPT) /* a step */
         return status;
-    settle(VXT_LINK_UNKNOWN, frame, options, status, span, inside, r);
-    *inner = status == VXT_OK || status == VXT_OTHER_PORT ? span : vxt_span_of(frame->data, frame->wirelen);
+    finish(frame, options, status, span, inside, r, inner);
+    return VXT_OK;
+}
+
+VXT_APART vxt_status vxt_decap_any(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory,
+                                   vxt_packet *r, vxt_span *inner)
+{
+    vxt_link_kind inside = VXT_LINK_UNKNOWN;
+    vxt_span span;
+    vxt_ip ip;
+    vxt_status status = outer(VXT_LINK_UNKNOWN, frame, options, memory, &span, &ip, r);
+
+    if (status > VXT_KEPT) /* a step */
+        return status;
+    if (status == VXT_OK && (ip.fragment || options->depth > 1))
+        return go_round(frame, options, memory, r, inner);
+    if (status == VXT_OK)
+        status = vxt_tunnel_parse(options, 0, &ip, &span, r, &inside);
+    finish(frame, options, status, span, inside, r, inner);
     return VXT_OK;
 }
 
@@ -261,5 +287,5 @@ vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options, vxt_mem
         return VXT_OK;
     if (usual == VXT_LINK_SLL2 && vxt_decap_as(VXT_LINK_SLL2, frame, options, memory, r, inner))
         return VXT_OK;
-    return decap_any(frame, options, memory, r, inner);
+    return vxt_decap_any(frame, options, memory, r, inner);
 }

@@ -14,10 +14,6 @@ typedef struct vxt_memory {
     vxt_frags frags;
 } vxt_memory;
 
-/* The link layer of a frame of the usual shape: Ethernet or SLL2, plain IPv4, UDP and VXLAN, and in it Ethernet and plain
- * IPv4, with all these headers whole. VXT_LINK_UNKNOWN: it has another shape, or the options ask for more. */
-vxt_link_kind vxt_decap_usual(const vxt_frame *frame, const vxt_options *options);
-
 /* Decide what becomes of a frame. VXT_OK: all of `r` is written, and r->status is the outcome. `inner` is the inner
  * frame where that is VXT_OK; the UDP payload where it is VXT_OTHER_PORT; else the frame as captured. Else MORE_SIGHTS,
  * MORE_HISTORY, MORE_FRAGMENTS or GIVE_UP (see vxt_frag.h): nothing is decided, and the frame may be asked for again,
@@ -25,9 +21,18 @@ vxt_link_kind vxt_decap_usual(const vxt_frame *frame, const vxt_options *options
 vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
                      vxt_span *inner);
 
-/* The same for a frame of the usual shape, whose link layer is given as a constant: the same steps, inlined, without
- * what that shape excludes. False where the outcome is not VXT_OK, and vxt_decap is to be asked. */
+/* It has two ways, for those who know which one a frame takes. There is a shape that nearly all frames have: Ethernet
+ * or SLL2, plain IPv4, UDP and VXLAN, and in it Ethernet and plain IPv4, with all these headers whole. This gives the
+ * link layer of such a frame; VXT_LINK_UNKNOWN where it has another shape, or the options ask for more. */
+vxt_link_kind vxt_decap_usual(const vxt_frame *frame, const vxt_options *options);
+
+/* That way, for a link layer that is a constant: the same steps, inlined, without what the shape excludes. False where
+ * the outcome is not VXT_OK: then the other way is to be taken. */
 bool vxt_decap_as(vxt_link_kind usual, const vxt_frame *frame, const vxt_options *options, vxt_memory *memory,
                   vxt_packet *r, vxt_span *inner);
+
+/* The other way, which any frame can take. */
+vxt_status vxt_decap_any(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
+                         vxt_span *inner);
 
 #endif

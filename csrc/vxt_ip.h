@@ -25,8 +25,8 @@ typedef struct vxt_ip {
 typedef enum vxt_ip_reach { VXT_IP_ALL, VXT_IP_TO_FRAGMENT, VXT_IP_BEHIND_FRAGMENT } vxt_ip_reach;
 
 /* Pass the IP header that `ethertype` names, and IPv6 extension headers; with `plain`, which is known to be plain IPv4
- * and of so many bytes at least (0: nothing is known). VXT_OK and `span` holds the payload, clipped
- * and counted by the header's length; else NOT_IP, TRUNCATED_OUTER or MALFORMED, and `ip` holds what was reached. */
+ * and of so many bytes at least (0: nothing is known). VXT_OK and `span` holds the payload, clipped and counted by the
+ * header's length; else NOT_IP, TRUNCATED_OUTER or MALFORMED, and `ip` holds what was reached. */
 vxt_status vxt_ip_parse(uint16_t ethertype, vxt_ip_reach reach, uint32_t plain, vxt_span *span, vxt_ip *ip);
 
 /* What plain IPv4 is, by the first eight bytes of its header as two numbers: without options, no fragment, and `least`

@@ -65,7 +65,10 @@ vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_pack
         return status;
     if (vxt_frags_tick(frags, step->frame.ts) && vxt_frags_expire(frags, step->frame.number) == VXT_GIVE_UP)
         return VXT_GIVE_UP;
-    status = vxt_decap(&step->frame, &pass->options, &pass->memory, r, &step->inner);
+    if (pass->reader.pcap.plain) /* the usual way is not its, or vxt_pass_usual would have found it */
+        status = vxt_decap_any(&step->frame, &pass->options, &pass->memory, r, &step->inner);
+    else
+        status = vxt_decap(&step->frame, &pass->options, &pass->memory, r, &step->inner);
     if (status == VXT_OK && r->status == VXT_OTHER_PORT) /* now: once the frame is kept, its bytes may be overwritten */
         step->plausible = vxt_vxlan_plausible(step->inner);
     return status;

@@ -48,8 +48,8 @@ typedef struct vxt_late {
     bool fine;      /* its times can have digits below a microsecond */
 } vxt_late;
 
-/* Describe the next frame of `in` in step->frame where it is one of a pcap and of the usual shape, and nothing has to be
- * done before it: its link layer, for vxt_pass_next_as. Else VXT_LINK_UNKNOWN. */
+/* Describe the next frame of `in` in step->frame where it is one of a plain pcap and of the usual shape, and nothing
+ * has to be done before it: its link layer, for vxt_pass_next_as. Else VXT_LINK_UNKNOWN: ask vxt_pass_next. */
 vxt_link_kind vxt_pass_usual(vxt_pass *pass, vxt_slice in, vxt_step *step);
 
 /* vxt_pass_next for such a frame, `usual` being a constant: whether it is decapsulated, and the outcome VXT_OK. If not,

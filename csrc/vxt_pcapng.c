@@ -154,6 +154,7 @@ static vxt_status read_packet(const vxt_pcapng *file, const vxt_interfaces *tabl
     frame->status = VXT_OK;
     frame->flags = 0;
     frame->link = VXT_LINK_UNKNOWN;
+    frame->fine = false;
     frame->interface = 0;
     set_interface(table, &block, frame);
     if (frame->ts == VXT_NAT)

@@ -75,7 +75,11 @@ VXT_HOT bool vxt_reader_plain(const vxt_reader *reader, vxt_slice in, vxt_frame 
 
 vxt_status vxt_reader_next(vxt_reader *reader, vxt_slice *in, vxt_frame *frame)
 {
-    vxt_status status = next_of_any(reader, in, frame);
+    vxt_status status;
+
+    if (vxt_reader_plain(reader, *in, frame))
+        return VXT_OK;
+    status = next_of_any(reader, in, frame);
 
     frame->number = reader->frames + 1;
     frame->offset += reader->offset;

@@ -234,7 +234,7 @@ static VXT_HOT vxt_status put_outcome(vxt_rewrite *w, const vxt_step *step, cons
     return status;
 }
 
-static vxt_status rewrite_any(vxt_rewrite *w, vxt_slice *in, vxt_room *out, bool in_place)
+static VXT_APART vxt_status rewrite_any(vxt_rewrite *w, vxt_slice *in, vxt_room *out, bool in_place)
 {
     vxt_packet packet;
     vxt_step step;

@@ -103,7 +103,7 @@ static VXT_HOT void finish_row(vxt_scan *scan, const vxt_packet *r, uint8_t *row
         scan->pass.recent.count++;
 }
 
-static vxt_status scan_any(vxt_scan *scan, vxt_slice *in, uint8_t *rows, vxt_room *out)
+static VXT_APART vxt_status scan_any(vxt_scan *scan, vxt_slice *in, uint8_t *rows, vxt_room *out)
 {
     vxt_packet packet, *r;
     vxt_room room = *out;
@@ -127,8 +127,8 @@ static vxt_status scan_any(vxt_scan *scan, vxt_slice *in, uint8_t *rows, vxt_roo
     return VXT_OK;
 }
 
-/* A frame of the usual shape, where no census is taken, as it seldom is of rows. False: nothing was done, and scan_any is
- * to be asked. */
+/* A frame of the usual shape, where no census is taken, as it seldom is of rows. False: nothing was done, and scan_any
+ * is to be asked. */
 static VXT_HOT bool scan_as(vxt_link_kind usual, vxt_scan *scan, vxt_slice *in, vxt_step *step, vxt_room *out)
 {
     vxt_packet packet, *r;
