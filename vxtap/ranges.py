@@ -30,15 +30,17 @@ if TYPE_CHECKING:
     from vxtap.source import Origin
 
 #: Bytes of a file that a thread takes at a time, where nobody says how many; more than the second are never taken.
-SPLIT, MOST = 4 << 20, 16 << 20
+SPLIT, MOST = 2 << 20, 16 << 20
 # Files below this size are read by one thread, where nobody says how many do.
 _SMALL = 32 << 20
 # The whole reads so many bytes first, for the framing that parts rest on.
 _HEAD = 64 << 10
 # Bytes that are read ahead of a part, once one has failed for want of them.
 _WARM = 256 << 10
-# Parts that have been read and wait to be joined, at most, beyond one a thread.
-_WAITING = 2
+# Threads where nobody says how many: the one that joins what they have read cannot keep up with many more.
+_THREADS = 4
+# Parts that have been read and wait to be joined, at most, beyond one a thread: their rows are memory.
+_WAITING = 1
 # Bytes of a framing, of a capture of hundreds of interfaces, from which on a part must be longer.
 _LONG = 64 << 10
 # Where parts do not join, the next ranges are read by the whole before it is tried again: 2 to this power, at most.
@@ -51,7 +53,7 @@ def threads_of(options: Options, size: int | None) -> int:
         return 1
     if options.workers is not None:
         return options.workers
-    return len(os.sched_getaffinity(0)) if size >= _SMALL else 1
+    return min(len(os.sched_getaffinity(0)), _THREADS) if size >= _SMALL else 1
 
 
 class Threads:
