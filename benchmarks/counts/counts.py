@@ -37,7 +37,7 @@ BASELINE = HERE / "baseline.json"
 PACKETS = 20_000
 JOBS = ("rows", "columns", "pcap", "pcapng")
 #: Those of setup.py, and lines to find functions by.
-FLAGS = ["-std=c11", "-O3", "-fPIC", "-fvisibility=hidden", "-g"]
+FLAGS = ["-std=c11", "-O3", "-fPIC", "-fvisibility=hidden", "-gdwarf-4"]
 
 
 def inputs() -> dict[str, Path]:
@@ -72,6 +72,16 @@ def count(program: Path, job: str, capture: Path) -> gate.Case:
     )
 
 
+def build() -> dict[str, Any]:
+    """What counts depend on, apart from the code."""
+    command = machine.compiler()
+    return {
+        "compiler": machine.first_line([*command, "--version"]).removeprefix(f"{command[0]} "),
+        "machine": platform.machine(),
+        "flags": FLAGS,
+    }
+
+
 def measure() -> dict[str, Any]:
     """Everything that a baseline has."""
     BUILD.mkdir(parents=True, exist_ok=True)
@@ -80,9 +90,7 @@ def measure() -> dict[str, Any]:
     subprocess.run([*machine.compiler(), *FLAGS, f"-I{CSRC}", f"-I{HARNESS}", *sources, "-o", program], check=True)
     captures = inputs()
     return {
-        "compiler": machine.first_line([*machine.compiler(), "--version"]),
-        "machine": platform.machine(),
-        "flags": FLAGS,
+        **build(),
         "inputs": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in captures.items()},
         "cases": {
             f"{job} of {name}": asdict(count(program, job, path)) for name, path in captures.items() for job in JOBS
@@ -115,22 +123,23 @@ def main(arguments: list[str]) -> int:
     if shutil.which("valgrind") is None:
         print("counts: skipped, since there is no valgrind here")
         return 0
+    baseline = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+    for key, value in build().items():
+        if not options.update and not options.show and baseline[key] != value:
+            print(f"counts: skipped, since the {key} is {value}, and the baseline's {baseline[key]}")
+            return 0
     measured = measure()
     after = cases_of(measured)
     if options.show:
         show(after, options.show)
         return 0
     if options.update:
+        baseline = measured
         BASELINE.write_text(json.dumps(measured, indent=1) + "\n")
-    baseline = json.loads(BASELINE.read_text())
     table(cases_of(baseline), after)
-    for key in ("compiler", "machine", "flags"):
-        if baseline[key] != measured[key]:
-            print(f"\ncounts: not compared, since the {key} is {measured[key]}, and the baseline's {baseline[key]}")
-            return 0
     wrong = gate.compare(cases_of(baseline), after)
     if baseline["inputs"] != measured["inputs"]:
-        wrong.insert(0, "the inputs are not those of the baseline: look at benchmarks/data.py, or --update")
+        wrong = ["counts: the inputs are not those of the baseline: look at benchmarks/data.py, or --update"]
     print("", *(wrong or [f"counts: no job takes more than {gate.LIMIT:.0%} above the baseline"]), sep="\n")
     return bool(wrong)
 

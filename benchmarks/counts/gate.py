@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 LIMIT = 0.03
+TRIFLE = 0.01  # so much more a frame is nothing, whatever it is a part of
 NAMED = 3  # functions that are named, where a case takes more
 
 
@@ -35,7 +36,7 @@ def faults(name: str, before: Case, after: Case) -> Iterator[str]:
         return
     for what in ("instructions", "calls"):
         old, new = before.per_frame(what), after.per_frame(what)
-        if new <= old * (1 + LIMIT):
+        if new <= old * (1 + LIMIT) + TRIFLE:
             continue
         most = growth(asdict(before)[what], asdict(after)[what])[:NAMED]
         where = ", ".join(f"{function} (+{more / after.frames:.1f})" for more, function in most)
