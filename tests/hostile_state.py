@@ -73,6 +73,13 @@ def of_a_grown_table() -> list[Sight]:
     return [*crowd(0, 1100, step=100), (10 * SECOND, 2, 1), *between, (10 * SECOND + US, 3, 1), (10 * SECOND, 3, 2)]
 
 
+def of_a_small_table() -> list[Sight]:
+    """Two sights with more packets between them than a new table holds, all far in time: the first is forgotten."""
+    before = crowd(-100 * SECOND, 500, step=5 * MS)
+    between = crowd(20 * SECOND, 1500, first=10_000, step=2 * MS)
+    return [*before, (10 * SECOND, 2, 1), *between, (10 * SECOND + US, 3, 1), (10 * SECOND, 3, 2)]
+
+
 def put_off() -> list[Sight]:
     """One interface alone for so long that nothing is hashed; then another one shows the last of its packets again."""
     alone = crowd(0, 18_000)
@@ -112,6 +119,7 @@ def sight_cases() -> dict[str, Case]:
     size = len(sighted([(0, 2, 1)])) - 24
     cases["64 interfaces"] = Case(sighted(of_64_interfaces()), splits=(24 + 61 * size, 2000))
     late = sighted(put_off())
+    cases["a table that is too small"] = Case(sighted(of_a_small_table()), splits=(300_000, 150_000))
     cases["hashes that were put off"] = Case(late, splits=(len(sighted(crowd(0, 18_000))), 1_000_000))
     cases["more than are remembered"] = Case(too_many(), splits=(24 + 66_000 * (size - 20), 4_000_000))
     cases["a table that has grown"] = Case(sighted(of_a_grown_table()), splits=(24 + 1100 * size, 100_000))
@@ -182,6 +190,18 @@ def late_repeated() -> list[Record]:
     """The same, long after others have waited, for whom memory has grown."""
     many = [datagram(i, size=1400) for i in range(1, 201)]
     return every([each[0] for each in many]) + every(repeated(1000), start=60 * SECOND)
+
+
+def crowded_out() -> list[Record]:
+    """How many repetitions of a fragment are noted is a matter of the memory there is, and once that is full, so is
+    what goes: a hundred that waited long ago have made it grow.
+    """
+    many = every([datagram(i)[0] for i in range(1, 101)])
+    quiet = every([plain(i) for i in range(700)], start=40 * SECOND)
+    first, last = datagram(2000)
+    whole = ipv4(udp(vxlan(inner_frame(5, 4700), 7)), ident=3000)
+    tiny = [eth(one) for one in fragments(whole, [8] * ((len(whole) - 21) // 8))]
+    return many + quiet + every([*[first] * 701, *tiny, last], start=50 * SECOND)
 
 
 def pushed_out() -> list[bytes]:
@@ -256,6 +276,7 @@ def memory_cases() -> dict[str, Case]:
         "remembered in little memory": Case(pcap(every(beyond)), {"fragment_memory": LEAST}, (60_000, 250_000)),
         "repeated": Case(pcap(every(repeated(1))), {}, (5000, 100_000)),
         "repeated, and memory that has grown": Case(pcap(late_repeated()), {}, (24 + 200 * size, 70_000)),
+        "crowded out": Case(pcap(crowded_out()), {"fragment_memory": 2 * LEAST}, (70_000, 150_000)),
         "memory that has grown": Case(pcap(every(grown)), {}, (24 + 400 * size, 24 + 60 * size)),
         "without a time": Case(without_a_time()),
     }
