@@ -19,7 +19,7 @@ FLAGS = {"TRUNCATED", "MALFORMED_INNER", "OUTER_VLAN", "INNER_VLAN", "INNER_FRAG
 FLAGS |= {"OUTGOING", "NO_TIME", "REASSEMBLED", "NESTED", "INNER_RAW"}
 CAPTURES = 600
 FEWEST = 2  # captures that have a thing
-OFTEN = {"decapsulated": 200, "fragment_joined": 75, "fragment_lost": 50, "fragment_overlap": 20, "second_sight": 20}
+OFTEN = {"decapsulated": 200, "fragment_joined": 75, "fragment_lost": 50, "fragment_overlap": 10, "second_sight": 20}
 OFTEN |= {"REASSEMBLED": 50, "late": 5}
 
 
