@@ -20,6 +20,8 @@ from vxtap import _facts
 CASES: dict[str, Case] = {**hostile_fakes.CASES, **hostile_state.CASES}
 # What these are about is not in rows, or in the order of rows that only `partial` gives.
 ORDER = {"waiting at the end", "lost by a later clock", "behind one that is not due", "lost all the time"}
+# That one goes wrong only where more is remembered than in the whole file; the other takes long to be found wrong.
+SPARED = {"a table that is too small", "more interfaces than are remembered"}
 BOOKS = {"before 1970", "lost after a second"}
 LARGE = {"more interfaces than are remembered", "more than are remembered", "hashes that were put off"}
 
@@ -54,7 +56,7 @@ def test_hostile_in_small_batches(name: str, tmp_path: Path) -> None:
         assert_alike(lambda: path, splits_of(case)[::3], (2,), **how)
 
 
-@pytest.mark.parametrize("name", sorted(set(CASES) - ORDER - BOOKS - {"more interfaces than are remembered"}))
+@pytest.mark.parametrize("name", sorted(set(CASES) - ORDER - BOOKS - SPARED))
 def test_the_cases_are_hostile(name: str) -> None:
     """A reader that believes the first chain of headers, or knows nothing of earlier ranges, gets them wrong."""
     case = CASES[name]
