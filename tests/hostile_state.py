@@ -291,6 +291,20 @@ def seen_twice() -> bytes:
     return pcap([(T0 + i * 90 * US, sll2(one, index=index)) for i, (one, index) in enumerate(frames)], SLL2)
 
 
+# ---------------------------------------------------------------- what is not hostile
+
+
+def calm_fragments() -> bytes:
+    """Most packets are fragmented, and complete at once: so many that the last ones are all that is remembered."""
+    frames = [one for i in range(1200) for one in (*datagram(i, size=300), *([plain(2000 + i)] if i % 3 else []))]
+    return pcap(every(frames, MS))
+
+
+def calm_sights() -> bytes:
+    """Every packet on two interfaces, one right after the other."""
+    return sighted((i * 40 * MS + k * US, 2 + k, i) for i in range(300) for k in range(2))
+
+
 CASES = {
     **sight_cases(),
     **plain_fragment_cases(),
