@@ -15,7 +15,7 @@ CFLAGS_STRICT := -std=c11 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wc
 	-Wstrict-prototypes -Werror
 SANITIZERS := -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-.PHONY: demo test lint format unit fuzz fuzz-smoke test-asan bench bench-quick package tools clean
+.PHONY: demo test lint format unit fuzz fuzz-smoke test-asan bench bench-quick counts package tools clean
 
 demo: $(VENV)/installed
 	@mkdir -p demo
@@ -68,6 +68,10 @@ bench: $(VENV)/testing
 bench-quick: $(VENV)/testing
 	$(BIN)/python benchmarks/run.py --quick
 
+# Instructions of the core on fixed inputs, against benchmarks/counts/baseline.json; skipped where there is no valgrind.
+counts: $(VENV)/testing tools
+	$(BIN)/python benchmarks/counts/counts.py
+
 # A wheel as a user would get it, made from the source distribution in isolation, and tried from another folder.
 package: $(VENV)/testing
 	rm -rf build/package && mkdir -p build/package
@@ -89,8 +93,9 @@ $(VENV)/testing: $(VENV)/installed
 	$(BIN)/python -m pip install -q --group dev
 	@touch $@
 
-# tshark, which some tests compare with, and clang for fuzzing: taken where they can be had without asking anybody.
-TOOLS := tshark clang
+# tshark, which some tests compare with, clang for fuzzing, valgrind for counting: taken where they can be had without
+# asking anybody.
+TOOLS := tshark clang valgrind
 tools:
 	@for tool in $(TOOLS); do command -v $$tool >/dev/null 2>&1 || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ] && command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \

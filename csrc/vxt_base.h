@@ -11,15 +11,38 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Steps that every frame takes: worth being inlined whatever their size, so that what one finds stays in registers for
- * the next. All of the core is compiled as one file (vxtap.c) for the same reason. A local whose address goes to a
- * function that is not inlined lives in memory from then on, so the rare ways are given copies of it. */
+/* VXT_INLINE: the small things of headers, always worth it. VXT_HOT: steps that every frame takes, worth being inlined
+ * whatever their size, so that what one finds stays in registers for the next. All of the core is compiled as one file
+ * (vxtap.c) for the same reason. A local whose address goes to a function that is not inlined lives in memory from then
+ * on, so the rare ways are given copies of it. */
 #if defined(__clang__)
+#define VXT_INLINE static inline __attribute__((always_inline))
 #define VXT_HOT __attribute__((always_inline))
 #elif defined(__GNUC__)
+#define VXT_INLINE static inline __attribute__((always_inline))
 #define VXT_HOT inline __attribute__((always_inline))
 #else
+#define VXT_INLINE static inline
 #define VXT_HOT
+#endif
+
+/* What is nearly always so: the usual way is what compilers spend their care on. */
+#if defined(__GNUC__)
+#define VXT_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#else
+#define VXT_LIKELY(condition) (condition)
+#endif
+
+/* What a test has made sure of before: compilers leave out the ways that it excludes, and sanitizers stop where it does
+ * not hold. */
+#if defined(__GNUC__)
+#define VXT_KNOWN(condition)                                                                                           \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            __builtin_unreachable();                                                                                   \
+    } while (0)
+#else
+#define VXT_KNOWN(condition) ((void)0)
 #endif
 
 /* Limits, all in one place. A capture that exceeds one is refused or counted, never followed. */

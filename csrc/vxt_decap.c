@@ -2,10 +2,51 @@
 
 #include "vxt_inner.h"
 #include "vxt_tunnel.h"
+#include "vxt_vxlan.h"
 
-static VXT_HOT vxt_status outer_link(const vxt_frame *frame, vxt_span *span, vxt_link *link, vxt_packet *r)
+/* The bytes of a frame of the usual shape that are known to be there: in the inner frame, and with each header around. */
+enum {
+    USUAL_INNER = VXT_ETH_LEN + VXT_IPV4_LEN,
+    USUAL_PAYLOAD = VXT_VXLAN_LEN + USUAL_INNER,
+    USUAL_PACKET = VXT_IPV4_LEN + VXT_UDP_LEN + USUAL_PAYLOAD
+};
+
+static VXT_HOT bool is_plain_ip(const uint8_t *h, uint32_t least)
 {
-    vxt_status status = vxt_link_parse(frame->link, span, link);
+    return vxt_ip_is_plain(vxt_be32(h), vxt_be32(h + 4), least);
+}
+
+static VXT_HOT bool is_usual(vxt_link_kind link, vxt_slice frame, const vxt_options *options)
+{
+    const uint8_t *h = vxt_peek(frame, vxt_link_len(link) + USUAL_PACKET), *ip, *udp, *inner;
+
+    if (!VXT_LIKELY(h))
+        return false;
+    ip = h + vxt_link_len(link);
+    udp = ip + VXT_IPV4_LEN;
+    inner = udp + VXT_UDP_LEN + VXT_VXLAN_LEN;
+    return VXT_LIKELY(vxt_link_names_ipv4(link, h)) && VXT_LIKELY(is_plain_ip(ip, USUAL_PACKET)) &&
+           VXT_LIKELY(vxt_ip_proto(ip) == VXT_IP_UDP) &&
+           VXT_LIKELY(vxt_tunnel_is_usual(options, vxt_be64(udp), USUAL_PAYLOAD)) &&
+           VXT_LIKELY(vxt_link_names_ipv4(VXT_LINK_ETHERNET, inner)) &&
+           VXT_LIKELY(is_plain_ip(inner + VXT_ETH_LEN, VXT_IPV4_LEN));
+}
+
+VXT_HOT vxt_link_kind vxt_decap_usual(const vxt_frame *frame, const vxt_options *options)
+{
+    if (frame->status != VXT_OK || options->depth > 1)
+        return VXT_LINK_UNKNOWN;
+    if (frame->link == VXT_LINK_ETHERNET && is_usual(VXT_LINK_ETHERNET, frame->data, options))
+        return VXT_LINK_ETHERNET;
+    if (frame->link == VXT_LINK_SLL2 && is_usual(VXT_LINK_SLL2, frame->data, options))
+        return VXT_LINK_SLL2;
+    return VXT_LINK_UNKNOWN;
+}
+
+static VXT_HOT vxt_status outer_link(vxt_link_kind usual, const vxt_frame *frame, vxt_span *span, vxt_link *link,
+                                     vxt_packet *r)
+{
+    vxt_status status = vxt_link_parse(usual ? usual : frame->link, usual, span, link);
 
     if (link->vlan_tags)
         r->flags |= VXT_FLAG_OUTER_VLAN;
@@ -16,9 +57,9 @@ static VXT_HOT vxt_status outer_link(const vxt_frame *frame, vxt_span *span, vxt
     return status;
 }
 
-static VXT_HOT vxt_status outer_ip(uint16_t ethertype, vxt_span *span, vxt_ip *ip, vxt_packet *r)
+static VXT_HOT vxt_status outer_ip(vxt_link_kind usual, uint16_t ethertype, vxt_span *span, vxt_ip *ip, vxt_packet *r)
 {
-    vxt_status status = vxt_ip_parse(ethertype, VXT_IP_TO_FRAGMENT, span, ip);
+    vxt_status status = vxt_ip_parse(ethertype, VXT_IP_TO_FRAGMENT, usual ? USUAL_PACKET : 0, span, ip);
 
     if (ip->src) {
         vxt_ip_address(r->outer_src, ip, ip->src);
@@ -62,9 +103,9 @@ static void go_deeper(const vxt_options *options, vxt_span *span, vxt_link_kind 
         vxt_link_kind kind;
         vxt_link link;
         vxt_ip ip;
-        if (vxt_link_parse(*inside, &inner, &link) != VXT_OK ||
-            vxt_ip_parse(link.ethertype, VXT_IP_ALL, &inner, &ip) != VXT_OK || ip.fragment ||
-            vxt_tunnel_parse(&any, &ip, &inner, &scratch, &kind) != VXT_OK)
+        if (vxt_link_parse(*inside, false, &inner, &link) != VXT_OK ||
+            vxt_ip_parse(link.ethertype, VXT_IP_ALL, 0, &inner, &ip) != VXT_OK || ip.fragment ||
+            vxt_tunnel_parse(&any, 0, &ip, &inner, &scratch, &kind) != VXT_OK)
             return;
         *span = inner;
         *inside = kind;
@@ -76,7 +117,7 @@ static void go_deeper(const vxt_options *options, vxt_span *span, vxt_link_kind 
 static vxt_status open_tunnels(const vxt_options *options, const vxt_ip *ip, vxt_span *span, vxt_link_kind *inside,
                                vxt_packet *r)
 {
-    vxt_status status = vxt_tunnel_parse(options, ip, span, r, inside);
+    vxt_status status = vxt_tunnel_parse(options, 0, ip, span, r, inside);
 
     if (status == VXT_OK)
         go_deeper(options, span, inside, r);
@@ -84,8 +125,8 @@ static vxt_status open_tunnels(const vxt_options *options, const vxt_ip *ip, vxt
 }
 
 /* Fill what is left of the row, whose outcome is known. `span` is where the stages got to. */
-static VXT_HOT void settle(const vxt_frame *frame, const vxt_options *options, vxt_status status, vxt_span span,
-                           vxt_link_kind inside, vxt_packet *r)
+static VXT_HOT void settle(vxt_link_kind usual, const vxt_frame *frame, const vxt_options *options, vxt_status status,
+                           vxt_span span, vxt_link_kind inside, vxt_packet *r)
 {
     vxt_span whole = status == VXT_OK ? span : vxt_span_of(frame->data, frame->wirelen);
 
@@ -101,7 +142,7 @@ static VXT_HOT void settle(const vxt_frame *frame, const vxt_options *options, v
         r->flags |= VXT_FLAG_INNER_RAW;
         r->ethertype = inside == VXT_LINK_IPV4 ? VXT_ETHERTYPE_IPV4 : VXT_ETHERTYPE_IPV6;
     }
-    vxt_inner_parse(span, options->level, r);
+    vxt_inner_parse(span, options->level, usual, r);
 }
 
 /* With `partial`: the row that the first fragment of a datagram, whose data is `data`, is alone. */
@@ -116,7 +157,7 @@ static void note_first(const vxt_frame *frame, const vxt_options *options, vxt_f
     ip.fragment = true;
     if (open_tunnels(options, &ip, &span, &inside, &r) != VXT_OK)
         return;
-    settle(frame, options, VXT_OK, span, inside, &r);
+    settle(VXT_LINK_UNKNOWN, frame, options, VXT_OK, span, inside, &r);
     r.flags |= VXT_FLAG_TRUNCATED; /* whatever the UDP length says */
     vxt_frags_set_first(frags, &r, span.at - data.at, frame->fine);
 }
@@ -154,8 +195,8 @@ static vxt_status join(const vxt_frame *frame, const vxt_options *options, vxt_f
 }
 
 /* What framing knows, and the stages up to second sight. */
-static VXT_HOT vxt_status outer(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_span *span,
-                                vxt_ip *ip, vxt_packet *r)
+static VXT_HOT vxt_status outer(vxt_link_kind usual, const vxt_frame *frame, const vxt_options *options,
+                                vxt_memory *memory, vxt_span *span, vxt_ip *ip, vxt_packet *r)
 {
     vxt_status status = frame->status;
     vxt_link link;
@@ -168,60 +209,57 @@ static VXT_HOT vxt_status outer(const vxt_frame *frame, const vxt_options *optio
     r->interface = frame->interface_number;
     r->flags = frame->flags;
     *span = vxt_span_of(frame->data, frame->wirelen);
-    if (status != VXT_OK || (status = outer_link(frame, span, &link, r)) != VXT_OK)
+    if (status != VXT_OK || (status = outer_link(usual, frame, span, &link, r)) != VXT_OK)
         return status;
     packet = *span;
-    status = outer_ip(link.ethertype, span, ip, r);
+    status = outer_ip(usual, link.ethertype, span, ip, r);
     if (status == VXT_OK && is_looked_at(frame, options))
         status = look(frame, &memory->sights, packet, *span, &link);
     return status;
 }
 
-static VXT_HOT void finish(const vxt_frame *frame, const vxt_options *options, vxt_status status, vxt_span span,
-                           vxt_link_kind inside, vxt_packet *r, vxt_span *inner)
-{
-    settle(frame, options, status, span, inside, r);
-    *inner = status == VXT_OK || status == VXT_OTHER_PORT ? span : vxt_span_of(frame->data, frame->wirelen);
-}
-
-/* The way of fragments, and of tunnels in tunnels, from its start once more: so the usual way has nothing to hand over,
- * which would keep all that it knows in memory. */
-static vxt_status go_round(vxt_frame frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
-                           vxt_span *inner)
+static vxt_status decap_any(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
+                            vxt_span *inner)
 {
     vxt_link_kind inside = VXT_LINK_UNKNOWN;
     vxt_span span;
     vxt_ip ip;
-    vxt_status status = outer(&frame, options, memory, &span, &ip, r);
+    vxt_status status = outer(VXT_LINK_UNKNOWN, frame, options, memory, &span, &ip, r);
 
     if (status == VXT_OK && ip.fragment)
-        status = join(&frame, options, &memory->frags, &span, &ip, r);
+        status = join(frame, options, &memory->frags, &span, &ip, r);
     if (status == VXT_OK)
         status = open_tunnels(options, &ip, &span, &inside, r);
     if (status > VXT_KEPT) /* a step */
         return status;
-    finish(&frame, options, status, span, inside, r, inner);
+    settle(VXT_LINK_UNKNOWN, frame, options, status, span, inside, r);
+    *inner = status == VXT_OK || status == VXT_OTHER_PORT ? span : vxt_span_of(frame->data, frame->wirelen);
     return VXT_OK;
 }
 
-VXT_HOT vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
-                             vxt_span *inner)
+VXT_HOT bool vxt_decap_as(vxt_link_kind usual, const vxt_frame *frame, const vxt_options *options, vxt_memory *memory,
+                          vxt_packet *r, vxt_span *inner)
 {
-    vxt_link_kind inside = VXT_LINK_UNKNOWN;
-    vxt_span span;
+    vxt_link_kind inside;
     vxt_ip ip;
-    vxt_status status = outer(frame, options, memory, &span, &ip, r);
 
-    if (status > VXT_KEPT) /* a step */
-        return status;
-    if (status == VXT_OK && (ip.fragment || options->depth > 1)) {
-        vxt_span inner2 = {0}; /* a copy: see VXT_HOT */
-        status = go_round(*frame, options, memory, r, &inner2);
-        *inner = inner2;
-        return status;
-    }
-    if (status == VXT_OK)
-        status = vxt_tunnel_parse(options, &ip, &span, r, &inside);
-    finish(frame, options, status, span, inside, r, inner);
-    return VXT_OK;
+    VXT_KNOWN(vxt_left(frame->data) >= vxt_link_len(usual) + USUAL_PACKET);
+    VXT_KNOWN(vxt_left(frame->data) <= VXT_MAX_CAPLEN);
+    if (outer(usual, frame, options, memory, inner, &ip, r) != VXT_OK ||
+        vxt_tunnel_parse(options, USUAL_PAYLOAD, &ip, inner, r, &inside) != VXT_OK)
+        return false;
+    settle(usual, frame, options, VXT_OK, *inner, inside, r);
+    return true;
+}
+
+vxt_status vxt_decap(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
+                     vxt_span *inner)
+{
+    vxt_link_kind usual = vxt_decap_usual(frame, options);
+
+    if (usual == VXT_LINK_ETHERNET && vxt_decap_as(VXT_LINK_ETHERNET, frame, options, memory, r, inner))
+        return VXT_OK;
+    if (usual == VXT_LINK_SLL2 && vxt_decap_as(VXT_LINK_SLL2, frame, options, memory, r, inner))
+        return VXT_OK;
+    return decap_any(frame, options, memory, r, inner);
 }

@@ -19,7 +19,7 @@ typedef struct vxt_encap {
  * VXT_OK, TRUNCATED_OUTER, MALFORMED, NO_VNI_FLAG, INNER_TYPE. */
 
 /* What an ethertype in a tunnel header says of the inside. */
-static inline vxt_link_kind vxt_encap_inside(uint16_t ethertype)
+VXT_INLINE vxt_link_kind vxt_encap_inside(uint16_t ethertype)
 {
     switch (ethertype) {
     case VXT_ETHERTYPE_BRIDGED:
@@ -33,6 +33,6 @@ static inline vxt_link_kind vxt_encap_inside(uint16_t ethertype)
     }
 }
 
-static inline uint32_t vxt_encap_reserved(uint64_t bits) { return bits ? VXT_FLAG_RESERVED_BITS : 0; }
+VXT_INLINE uint32_t vxt_encap_reserved(uint64_t bits) { return bits ? VXT_FLAG_RESERVED_BITS : 0; }
 
 #endif

@@ -130,7 +130,7 @@ static void note(vxt_packet *r, vxt_status status)
         flag(r, VXT_FLAG_MALFORMED_INNER);
 }
 
-static VXT_HOT bool parse_eth(vxt_packet *r, vxt_span *frame)
+static VXT_HOT bool parse_eth(vxt_packet *r, bool plain, vxt_span *frame)
 {
     const uint8_t *h = vxt_span_peek(*frame, 2 * VXT_MACLEN);
     vxt_link link;
@@ -142,7 +142,7 @@ static VXT_HOT bool parse_eth(vxt_packet *r, vxt_span *frame)
     } else if ((h = vxt_span_peek(*frame, VXT_MACLEN))) {
         memcpy(r->eth_dst, h, VXT_MACLEN);
     }
-    status = vxt_link_ethernet(frame, &link);
+    status = vxt_link_ethernet(plain, frame, &link);
     r->ethertype = link.ethertype;
     r->vlan = link.vlan;
     if (link.vlan_tags)
@@ -151,9 +151,9 @@ static VXT_HOT bool parse_eth(vxt_packet *r, vxt_span *frame)
     return status == VXT_OK;
 }
 
-static VXT_HOT bool parse_ip(vxt_packet *r, vxt_span *span, vxt_ip *ip)
+static VXT_HOT bool parse_ip(vxt_packet *r, bool plain, vxt_span *span, vxt_ip *ip)
 {
-    vxt_status status = vxt_ip_parse(r->ethertype, VXT_IP_ALL, span, ip);
+    vxt_status status = vxt_ip_parse(r->ethertype, VXT_IP_ALL, plain ? VXT_IPV4_LEN : 0, span, ip);
 
     note(r, status);
     if (!ip->src)
@@ -192,18 +192,18 @@ static VXT_HOT uint64_t flow_of(const vxt_packet *r, const vxt_ip *ip)
     return x ? x : 1;
 }
 
-VXT_HOT void vxt_inner_parse(vxt_span frame, vxt_level level, vxt_packet *r)
+VXT_HOT void vxt_inner_parse(vxt_span frame, vxt_level level, bool plain, vxt_packet *r)
 {
     uint32_t start = frame.at;
     vxt_ip ip;
 
     if (level < VXT_LEVEL_ETH)
         return;
-    if (!(r->flags & VXT_FLAG_INNER_RAW) && !parse_eth(r, &frame))
+    if ((plain || !(r->flags & VXT_FLAG_INNER_RAW)) && !parse_eth(r, plain, &frame))
         return;
     if (level < VXT_LEVEL_IP)
         return;
-    if (parse_ip(r, &frame, &ip) && level >= VXT_LEVEL_L4) {
+    if (parse_ip(r, plain, &frame, &ip) && level >= VXT_LEVEL_L4) {
         if (ip.later)
             set_payload(r, frame.at - start, vxt_span_wire(frame), 0);
         else

@@ -6,7 +6,7 @@
 #include "vxt_slice.h"
 
 /* Fill the inner columns of `r`, which are zero, up to `level`; with INNER_RAW the frame starts with IP, and
- * `ethertype` says which. Whatever the bytes say, this cannot fail: it sets flags. */
-void vxt_inner_parse(vxt_span frame, vxt_level level, vxt_packet *r);
+ * `ethertype` says which. `plain`: it is known to be plain IPv4 on Ethernet, with a whole header. Whatever the bytes say, this cannot fail: it sets flags. */
+void vxt_inner_parse(vxt_span frame, vxt_level level, bool plain, vxt_packet *r);
 
 #endif

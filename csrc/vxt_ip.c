@@ -3,8 +3,7 @@
 #include "vxt_bytes.h"
 #include "vxt_link.h"
 
-enum { IPV4_LEN = 20, IPV6_LEN = 40, UNIT = 8 };
-enum { NO_OPTIONS = 0x45 }; /* first byte of nearly every IPv4 packet: version 4, five words of header */
+enum { IPV6_LEN = 40, UNIT = 8 };
 
 /* A length field has been read, and says that `length` bytes follow here. A field of 0 is what segmentation offload and
  * BIG TCP leave behind: the packet goes to the end of the frame. */
@@ -14,25 +13,28 @@ static VXT_HOT void apply_length(vxt_span *span, uint32_t field, uint32_t length
         vxt_span_set(span, length);
 }
 
-static VXT_HOT vxt_status parse_ipv4(vxt_span *span, vxt_ip *ip)
+static VXT_HOT vxt_status parse_ipv4(uint32_t plain, vxt_span *span, vxt_ip *ip)
 {
-    const uint8_t *h = vxt_span_take(span, IPV4_LEN);
-    uint32_t first, second, header_len, total_len;
+    const uint8_t *h = vxt_span_take(span, VXT_IPV4_LEN);
+    uint32_t first, second, header_len, total_len, fragment;
 
     if (!h)
-        return vxt_span_why(*span, IPV4_LEN);
+        return vxt_span_why(*span, VXT_IPV4_LEN);
     first = vxt_be32(h);      /* version, header length, DSCP and ECN, total length */
     second = vxt_be32(h + 4); /* identification, flags, fragment offset */
+    if (plain)
+        VXT_KNOWN(vxt_ip_is_plain(first, second, plain));
     header_len = (first >> 24 & 0xf) * 4;
     total_len = first & 0xffff;
-    if (first >> 24 != NO_OPTIONS && (first >> 28 != 4 || header_len < IPV4_LEN))
+    fragment = second & 0x3fff;
+    if (first >> 28 != 4 || header_len < VXT_IPV4_LEN)
         return VXT_MALFORMED;
     ip->version = 4;
     ip->dscp = (uint8_t)(first >> 18 & 0x3f);
     ip->id = second >> 16;
-    ip->fragment = (second & 0x3fff) != 0;
-    ip->more = (second & 0x2000) != 0;
-    ip->fragment_offset = (uint16_t)(second & 0x1fff);
+    ip->fragment = fragment != 0;
+    ip->more = (fragment & 0x2000) != 0;
+    ip->fragment_offset = (uint16_t)(fragment & 0x1fff);
     ip->later = ip->fragment_offset != 0;
     ip->ttl = h[8];
     ip->proto = h[9];
@@ -40,9 +42,9 @@ static VXT_HOT vxt_status parse_ipv4(vxt_span *span, vxt_ip *ip)
     ip->dst = h + 16;
     if (total_len != 0 && total_len < header_len)
         return VXT_MALFORMED;
-    ip->beyond = total_len > vxt_span_wire(*span) + IPV4_LEN; /* known also where the options are cut */
-    if (header_len > IPV4_LEN && !vxt_span_take(span, header_len - IPV4_LEN))
-        return vxt_span_why(*span, header_len - IPV4_LEN); /* by the lengths outside: its own counts from here on */
+    ip->beyond = total_len > vxt_span_wire(*span) + VXT_IPV4_LEN; /* known also where the options are cut */
+    if (header_len > VXT_IPV4_LEN && !vxt_span_take(span, header_len - VXT_IPV4_LEN))
+        return vxt_span_why(*span, header_len - VXT_IPV4_LEN); /* by the lengths outside: its own counts from here on */
     apply_length(span, total_len, total_len - header_len);
     return VXT_OK;
 }
@@ -131,13 +133,13 @@ static vxt_status parse_ipv6(vxt_ip_reach reach, vxt_span *span, vxt_ip *ip)
     return pass_extensions(reach, span, ip);
 }
 
-VXT_HOT vxt_status vxt_ip_parse(uint16_t ethertype, vxt_ip_reach reach, vxt_span *span, vxt_ip *ip)
+VXT_HOT vxt_status vxt_ip_parse(uint16_t ethertype, vxt_ip_reach reach, uint32_t plain, vxt_span *span, vxt_ip *ip)
 {
     vxt_status status = VXT_NOT_IP;
 
     *ip = (vxt_ip){0};
     if (ethertype == VXT_ETHERTYPE_IPV4)
-        return parse_ipv4(span, ip);
+        return parse_ipv4(plain, span, ip);
     if (ethertype == VXT_ETHERTYPE_IPV6) {
         vxt_span span6 = *span; /* copies: see VXT_HOT */
         vxt_ip ip6 = *ip;

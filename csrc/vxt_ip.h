@@ -6,7 +6,7 @@
 #include "vxt_slice.h"
 
 enum { VXT_IP_ICMP = 1, VXT_IP_TCP = 6, VXT_IP_UDP = 17, VXT_IP_GRE = 47, VXT_IP_ICMPV6 = 58, VXT_IP_SCTP = 132 };
-enum { VXT_UDP_LEN = 8 };
+enum { VXT_IPV4_LEN = 20, VXT_UDP_LEN = 8 };
 
 typedef struct vxt_ip {
     const uint8_t *src, *dst; /* 4 or 16 bytes of the header; NULL where there is no sound header */
@@ -24,9 +24,20 @@ typedef struct vxt_ip {
  * together with the others; or what follows in the whole, in which another fragment header is malformed. */
 typedef enum vxt_ip_reach { VXT_IP_ALL, VXT_IP_TO_FRAGMENT, VXT_IP_BEHIND_FRAGMENT } vxt_ip_reach;
 
-/* Pass the IP header that `ethertype` names, and IPv6 extension headers. VXT_OK and `span` holds the payload, clipped
+/* Pass the IP header that `ethertype` names, and IPv6 extension headers; with `plain`, which is known to be plain IPv4
+ * and of so many bytes at least (0: nothing is known). VXT_OK and `span` holds the payload, clipped
  * and counted by the header's length; else NOT_IP, TRUNCATED_OUTER or MALFORMED, and `ip` holds what was reached. */
-vxt_status vxt_ip_parse(uint16_t ethertype, vxt_ip_reach reach, vxt_span *span, vxt_ip *ip);
+vxt_status vxt_ip_parse(uint16_t ethertype, vxt_ip_reach reach, uint32_t plain, vxt_span *span, vxt_ip *ip);
+
+/* What plain IPv4 is, by the first eight bytes of its header as two numbers: without options, no fragment, and `least`
+ * bytes long or more. */
+VXT_INLINE bool vxt_ip_is_plain(uint32_t first, uint32_t second, uint32_t least)
+{
+    return first >> 24 == 0x45 && (second & 0x3fff) == 0 && (first & 0xffff) >= least;
+}
+
+/* The protocol that an IPv4 header names. */
+VXT_INLINE uint8_t vxt_ip_proto(const uint8_t *header) { return header[9]; }
 
 /* Go on where VXT_IP_TO_FRAGMENT stopped, in the whole datagram: the extension headers behind the fragment's. */
 vxt_status vxt_ip_resume(vxt_span *span, vxt_ip *ip);
@@ -35,12 +46,12 @@ vxt_status vxt_ip_resume(vxt_span *span, vxt_ip *ip);
 bool vxt_ip_hides_protocol(const vxt_ip *ip);
 
 /* An address as two big-endian numbers, IPv4 as if it were mapped: from the packet, which is there already. */
-static inline uint64_t vxt_ip_high(const vxt_ip *ip, const uint8_t *address)
+VXT_INLINE uint64_t vxt_ip_high(const vxt_ip *ip, const uint8_t *address)
 {
     return ip->version == 6 ? vxt_be64(address) : 0;
 }
 
-static inline uint64_t vxt_ip_low(const vxt_ip *ip, const uint8_t *address)
+VXT_INLINE uint64_t vxt_ip_low(const vxt_ip *ip, const uint8_t *address)
 {
     return ip->version == 6 ? vxt_be64(address + 8) : UINT64_C(0xffff) << 32 | vxt_be32(address);
 }

@@ -75,7 +75,7 @@ static vxt_status parse_cooked(vxt_span *span, vxt_link *link)
     return vxt_link_vlans(span, link);
 }
 
-static VXT_HOT vxt_status parse_cooked2(vxt_span *span, vxt_link *link)
+static VXT_HOT vxt_status parse_cooked2(bool plain, vxt_span *span, vxt_link *link)
 {
     const uint8_t *h = vxt_span_take(span, VXT_SLL2_LEN);
 
@@ -84,7 +84,7 @@ static VXT_HOT vxt_status parse_cooked2(vxt_span *span, vxt_link *link)
     link->has_interface = true;
     link->interface = vxt_be32(h + 4);
     link->outgoing = h[10] == COOKED_OUTGOING;
-    link->ethertype = vxt_be16(h);
+    link->ethertype = plain ? VXT_ETHERTYPE_IPV4 : vxt_be16(h);
     return vxt_link_vlans(span, link);
 }
 
@@ -108,14 +108,14 @@ static vxt_status parse_raw(const vxt_span *span, vxt_link *link)
     return VXT_OK;
 }
 
-VXT_HOT vxt_status vxt_link_ethernet(vxt_span *span, vxt_link *link)
+VXT_HOT vxt_status vxt_link_ethernet(bool plain, vxt_span *span, vxt_link *link)
 {
     const uint8_t *h = vxt_span_take(span, VXT_ETH_LEN);
 
     *link = (vxt_link){0};
     if (!h)
         return vxt_span_why(*span, VXT_ETH_LEN);
-    link->ethertype = vxt_be16(h + 12);
+    link->ethertype = plain ? VXT_ETHERTYPE_IPV4 : vxt_be16(h + 12);
     return vxt_link_vlans(span, link);
 }
 
@@ -139,7 +139,7 @@ static vxt_status parse_rare(vxt_link_kind kind, vxt_span *span, vxt_link *link)
     }
 }
 
-VXT_HOT vxt_status vxt_link_parse(vxt_link_kind kind, vxt_span *span, vxt_link *link)
+VXT_HOT vxt_status vxt_link_parse(vxt_link_kind kind, bool plain, vxt_span *span, vxt_link *link)
 {
     vxt_span span2;
     vxt_link link2 = {0};
@@ -147,9 +147,9 @@ VXT_HOT vxt_status vxt_link_parse(vxt_link_kind kind, vxt_span *span, vxt_link *
 
     *link = link2;
     if (kind == VXT_LINK_ETHERNET)
-        return vxt_link_ethernet(span, link);
+        return vxt_link_ethernet(plain, span, link);
     if (kind == VXT_LINK_SLL2)
-        return parse_cooked2(span, link);
+        return parse_cooked2(plain, span, link);
     span2 = *span; /* copies: see VXT_HOT */
     status = parse_rare(kind, &span2, &link2);
     *span = span2;

@@ -2,6 +2,7 @@
 #ifndef VXT_LINK_H
 #define VXT_LINK_H
 
+#include "vxt_bytes.h"
 #include "vxt_packet.h"
 #include "vxt_slice.h"
 
@@ -48,12 +49,20 @@ typedef struct vxt_link {
     uint32_t interface;
 } vxt_link;
 
-/* Pass the link header. VXT_OK and `span` at the network layer; else why not (TRUNCATED_OUTER, MALFORMED, NOT_IP,
+/* The bytes of a link header that is Ethernet's or SLL2's, and whether it names IPv4, without a VLAN tag before that. */
+VXT_INLINE uint32_t vxt_link_len(vxt_link_kind kind) { return kind == VXT_LINK_SLL2 ? VXT_SLL2_LEN : VXT_ETH_LEN; }
+
+VXT_INLINE bool vxt_link_names_ipv4(vxt_link_kind kind, const uint8_t *header)
+{
+    return vxt_be16(kind == VXT_LINK_SLL2 ? header : header + 12) == VXT_ETHERTYPE_IPV4;
+}
+
+/* Pass the link header (with `plain`, which is known to be there and to name IPv4). VXT_OK and `span` at the network layer; else why not (TRUNCATED_OUTER, MALFORMED, NOT_IP,
  * LINK_TYPE), and `link` holds what was reached. OK does not promise that the ethertype is IP's. */
-vxt_status vxt_link_parse(vxt_link_kind kind, vxt_span *span, vxt_link *link);
+vxt_status vxt_link_parse(vxt_link_kind kind, bool plain, vxt_span *span, vxt_link *link);
 
 /* The same for Ethernet alone, inner or outer. */
-vxt_status vxt_link_ethernet(vxt_span *span, vxt_link *link);
+vxt_status vxt_link_ethernet(bool plain, vxt_span *span, vxt_link *link);
 
 /* Pass VLAN tags (IEEE 802.1Q, 802.1ad, and 0x9100 of switches before it) while `link->ethertype` is one. */
 vxt_status vxt_link_vlans(vxt_span *span, vxt_link *link);

@@ -25,7 +25,7 @@ typedef struct vxt_options {
 } vxt_options;
 
 /* What comes to a UDP port: an enum vxt_tunnel, VXT_TUNNEL_NONE for a port that nobody asked for. */
-static inline uint8_t vxt_tunnel_at(const vxt_options *o, uint16_t port)
+VXT_INLINE uint8_t vxt_tunnel_at(const vxt_options *o, uint16_t port)
 {
     if (o->ports[0].port == port)
         return o->ports[0].tunnel;
@@ -35,7 +35,7 @@ static inline uint8_t vxt_tunnel_at(const vxt_options *o, uint16_t port)
     return VXT_TUNNEL_NONE;
 }
 
-static inline bool vxt_wants_vni(const vxt_options *o, uint32_t vni)
+VXT_INLINE bool vxt_wants_vni(const vxt_options *o, uint32_t vni)
 {
     uint32_t low = 0, high = o->vni_count;
 

@@ -68,7 +68,7 @@ typedef struct vxt_packet {
 static_assert(sizeof(vxt_packet) == 176, "the record is as small as its columns allow; change this on purpose only");
 
 /* Zero a record. In pieces: compilers turn one large memset into a string instruction that takes 20 cycles to start. */
-static inline void vxt_packet_clear(vxt_packet *r)
+VXT_INLINE void vxt_packet_clear(vxt_packet *r)
 {
     uint8_t *p = (uint8_t *)r;
 

@@ -39,7 +39,21 @@ bool vxt_pass_give_up(vxt_pass *pass, vxt_late *late)
     return true;
 }
 
-VXT_HOT vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r)
+VXT_HOT vxt_link_kind vxt_pass_usual(vxt_pass *pass, vxt_slice in, vxt_step *step)
+{
+    if (!VXT_LIKELY(!pass->ending && vxt_reader_plain(&pass->reader, in, &step->frame) &&
+                    !vxt_frags_tick(&pass->memory.frags, step->frame.ts)))
+        return VXT_LINK_UNKNOWN;
+    return vxt_decap_usual(&step->frame, &pass->options);
+}
+
+VXT_HOT bool vxt_pass_next_as(vxt_link_kind usual, vxt_pass *pass, vxt_step *step, vxt_packet *r)
+{
+    step->plausible = false;
+    return vxt_decap_as(usual, &step->frame, &pass->options, &pass->memory, r, &step->inner);
+}
+
+vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r)
 {
     vxt_frags *frags = &pass->memory.frags;
     vxt_status status;
@@ -69,7 +83,7 @@ static VXT_HOT void count_time(vxt_pass *pass, int64_t ts)
         pass->last = ts;
 }
 
-static void count_tunnel(vxt_pass *pass, const vxt_packet *r, bool fine)
+static VXT_HOT void count_tunnel(vxt_pass *pass, const vxt_packet *r, bool fine)
 {
     vxt_tunnel_row *row = vxt_tunnels_find(&pass->census->tunnels, r, fine);
 
@@ -82,8 +96,10 @@ static void count_tunnel(vxt_pass *pass, const vxt_packet *r, bool fine)
 }
 
 /* `step` stays in registers: only parts of it are handed on. */
-static VXT_HOT void take_census(vxt_pass *pass, const vxt_step *step, const vxt_packet *r, vxt_status outcome)
+VXT_HOT void vxt_pass_census(vxt_pass *pass, const vxt_step *step, const vxt_packet *r, vxt_status outcome)
 {
+    if (!pass->census)
+        return;
     if (step->frame.link == VXT_LINK_SLL2 && vxt_left(step->frame.data) >= VXT_SLL2_LEN)
         vxt_counters_add(&pass->census->interfaces, r->interface);
     if (outcome == VXT_OK)
@@ -99,8 +115,6 @@ VXT_HOT void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step,
     if (outcome == VXT_KEPT)
         pass->kept[r->status]++;
     count_time(pass, r->ts);
-    if (pass->census)
-        take_census(pass, step, r, outcome);
     vxt_reader_pass(&pass->reader, in, &step->frame);
 }
 

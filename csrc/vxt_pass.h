@@ -48,11 +48,22 @@ typedef struct vxt_late {
     bool fine;      /* its times can have digits below a microsecond */
 } vxt_late;
 
+/* Describe the next frame of `in` in step->frame where it is one of a pcap and of the usual shape, and nothing has to be
+ * done before it: its link layer, for vxt_pass_next_as. Else VXT_LINK_UNKNOWN. */
+vxt_link_kind vxt_pass_usual(vxt_pass *pass, vxt_slice in, vxt_step *step);
+
+/* vxt_pass_next for such a frame, `usual` being a constant: whether it is decapsulated, and the outcome VXT_OK. If not,
+ * vxt_pass_next is to be asked. */
+bool vxt_pass_next_as(vxt_link_kind usual, vxt_pass *pass, vxt_step *step, vxt_packet *r);
+
 /* Decide the next frame of `in` into `r`. Nothing is counted yet: what does not fit an output can be asked for again.
  * Returns as vxt_reader_next, or MORE_SIGHTS, MORE_HISTORY, MORE_FRAGMENTS; the outcome is r->status. GIVE_UP: a
  * datagram has to be given up first (vxt_pass_give_up); then ask again. While the pass is ending, `in` is not looked
  * at, and MORE_INPUT says that nothing is left. */
 vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r);
+
+/* Take a census of the frame, if one was asked for: before it is counted. */
+void vxt_pass_census(vxt_pass *pass, const vxt_step *step, const vxt_packet *r, vxt_status outcome);
 
 /* Count the frame, as `outcome` (what it was decided to be, or VXT_KEPT), and move past it. */
 void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step, const vxt_packet *r, vxt_status outcome);

@@ -81,6 +81,8 @@ vxt_status vxt_pcap_open(vxt_pcap *file, vxt_interfaces *table, vxt_slice *in)
     it.link = (uint8_t)vxt_link_kind_of(it.linktype);
     if ((status = use_interface(table, &it)) != VXT_OK)
         return status;
+    file->link = (vxt_link_kind)it.link;
+    file->plain = !file->big && file->lengths == VXT_SWAP_NO && magic->extra == 0;
     vxt_skip(in, VXT_PCAP_HEADER_LEN);
     return VXT_OK;
 }
@@ -108,6 +110,8 @@ VXT_HOT vxt_status vxt_pcap_next(const vxt_pcap *file, vxt_slice in, vxt_frame *
     frame->offset = file->record_len;
     frame->ts = (int64_t)vxt_load32(h, file->big) * 1000000000 + (int64_t)vxt_load32(h + 4, file->big) * file->tick;
     frame->wirelen = wirelen < caplen ? caplen : wirelen;
+    frame->link = file->link;
+    frame->fine = file->tick == 1;
     frame->flags = 0;
     frame->status = VXT_OK;
     return VXT_OK;

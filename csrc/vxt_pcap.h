@@ -18,12 +18,17 @@ enum { VXT_PCAP_HEADER_LEN = 24, VXT_PCAP_RECORD_LEN = 16 };
 typedef enum vxt_swap { VXT_SWAP_NO, VXT_SWAP_YES, VXT_SWAP_MAYBE } vxt_swap;
 
 typedef struct vxt_pcap {
-    bool big; /* byte order of the file */
+    bool plain; /* VXT_PCAP_PLAIN in all but its version */
+    bool big;   /* byte order of the file */
     vxt_swap lengths;
     uint32_t record_len; /* bytes of a record header */
     uint32_t tick;       /* nanoseconds: 1000 or 1 */
+    vxt_link_kind link;
     uint16_t major, minor;
 } vxt_pcap;
+
+/* What nearly all files are, with a tick and a link layer that vary. */
+#define VXT_PCAP_PLAIN(tick, link) ((vxt_pcap){true, false, VXT_SWAP_NO, VXT_PCAP_RECORD_LEN, tick, link, 2, 4})
 
 /* Whether a file that starts with these four bytes is a classic pcap. */
 bool vxt_pcap_is(const uint8_t *magic);

@@ -29,24 +29,20 @@ static vxt_status open_capture(vxt_reader *reader, vxt_slice *in)
     return status;
 }
 
-static VXT_HOT vxt_status next_of_pcap(vxt_reader *reader, vxt_slice in, vxt_frame *frame)
+static VXT_HOT vxt_status next_of_pcap(const vxt_reader *reader, const vxt_pcap *pcap, vxt_slice in, vxt_frame *frame)
 {
     const vxt_interfaces *table = &reader->interfaces;
-    const vxt_interface *it = &table->items[table->first];
 
     frame->interface = table->first;
     frame->interface_id = 0;
     frame->interface_number = table->section;
     frame->several = false;
-    frame->fine = vxt_interface_is_fine(it);
-    frame->link = (vxt_link_kind)it->link;
     if (is_at_stop(reader))
         return VXT_AT_STOP;
-    return vxt_pcap_next(&reader->pcap, in, frame);
+    return vxt_pcap_next(pcap, in, frame);
 }
 
-/* Everything but the next record of an opened pcap. */
-static vxt_status next_of_others(vxt_reader *reader, vxt_slice *in, vxt_frame *frame)
+static vxt_status next_of_any(vxt_reader *reader, vxt_slice *in, vxt_frame *frame)
 {
     vxt_slice start = *in;
     vxt_status status = VXT_OK;
@@ -59,24 +55,28 @@ static vxt_status next_of_others(vxt_reader *reader, vxt_slice *in, vxt_frame *f
     if (status == VXT_OK && reader->format == VXT_FORMAT_PCAPNG)
         status = vxt_pcapng_next(&reader->pcapng, &reader->interfaces, left_to_stop(reader), in, frame);
     else if (status == VXT_OK)
-        status = next_of_pcap(reader, *in, frame);
+        status = next_of_pcap(reader, &reader->pcap, *in, frame);
     reader->offset += vxt_behind(*in, start);
     return status;
 }
 
-VXT_HOT vxt_status vxt_reader_next(vxt_reader *reader, vxt_slice *in, vxt_frame *frame)
+VXT_HOT bool vxt_reader_plain(const vxt_reader *reader, vxt_slice in, vxt_frame *frame)
 {
-    vxt_status status;
+    vxt_pcap plain = VXT_PCAP_PLAIN(reader->pcap.tick, reader->pcap.link); /* constants, in all but these */
 
-    if (reader->format == VXT_FORMAT_PCAP) {
-        status = next_of_pcap(reader, *in, frame);
-    } else {
-        vxt_slice in2 = *in; /* copies: see VXT_HOT */
-        vxt_frame frame2 = {0};
-        status = next_of_others(reader, &in2, &frame2);
-        *in = in2;
-        *frame = frame2;
-    }
+    if (!reader->pcap.plain)
+        return false;
+    if (next_of_pcap(reader, &plain, in, frame) != VXT_OK)
+        return false;
+    frame->number = reader->frames + 1;
+    frame->offset += reader->offset;
+    return true;
+}
+
+vxt_status vxt_reader_next(vxt_reader *reader, vxt_slice *in, vxt_frame *frame)
+{
+    vxt_status status = next_of_any(reader, in, frame);
+
     frame->number = reader->frames + 1;
     frame->offset += reader->offset;
     return status;

@@ -27,6 +27,9 @@ typedef struct vxt_reader {
  * VXT_OK, MORE_INPUT, MORE_INTERFACES, AT_STOP, or a fault. */
 vxt_status vxt_reader_next(vxt_reader *reader, vxt_slice *in, vxt_frame *frame);
 
+/* The same for the next record of a plain pcap, and nothing else: false, and nothing is known, where there is none. */
+bool vxt_reader_plain(const vxt_reader *reader, vxt_slice in, vxt_frame *frame);
+
 /* The frame has been dealt with: move past it. */
 void vxt_reader_pass(vxt_reader *reader, vxt_slice *in, const vxt_frame *frame);
 

@@ -220,35 +220,75 @@ static vxt_status rewrite_late(vxt_rewrite *w, vxt_slice in, vxt_room *out, bool
     return VXT_OK;
 }
 
-static VXT_HOT vxt_status rewrite_one(vxt_rewrite *w, vxt_slice *in, vxt_room *out, bool in_place)
+/* Write a frame that has been decided to be `outcome`; `room` is all that there is. */
+static VXT_HOT vxt_status put_outcome(vxt_rewrite *w, const vxt_step *step, const vxt_packet *r, vxt_status outcome,
+                                      vxt_room *out, bool in_place)
+{
+    vxt_slice data = outcome == VXT_OK ? vxt_span_rest(step->inner) : step->frame.data;
+    vxt_interface *it = outcome == VXT_OK ? NULL : &w->pass.reader.interfaces.items[step->frame.interface];
+    vxt_room room = in_place ? vxt_room_before(*out, step->frame.rest) : *out;
+    vxt_status status = put_frame(w, it, data, r, step->frame.fine, &room);
+
+    if (status == VXT_OK)
+        out->p = room.p;
+    return status;
+}
+
+static vxt_status rewrite_any(vxt_rewrite *w, vxt_slice *in, vxt_room *out, bool in_place)
 {
     vxt_packet packet;
     vxt_step step;
     vxt_status status = vxt_pass_next(&w->pass, in, &step, &packet), outcome;
-    vxt_room room = *out;
 
-    if (status == VXT_GIVE_UP) {
-        status = rewrite_late(w, *in, &room, in_place);
-        out->p = room.p;
-        return status;
-    }
+    if (status == VXT_GIVE_UP)
+        return rewrite_late(w, *in, out, in_place);
     if (status != VXT_OK)
         return status;
     if (packet.status == VXT_OK)
         outcome = fit(w, &packet);
     else
         outcome = is_kept(w, step.frame.interface, &packet) ? VXT_KEPT : (vxt_status)packet.status;
-    if (outcome == VXT_OK || outcome == VXT_KEPT) {
-        vxt_slice data = outcome == VXT_OK ? vxt_span_rest(step.inner) : step.frame.data;
-        vxt_interface *it = outcome == VXT_OK ? NULL : &w->pass.reader.interfaces.items[step.frame.interface];
-        if (in_place)
-            room = vxt_room_before(*out, step.frame.rest);
-        if ((status = put_frame(w, it, data, &packet, step.frame.fine, &room)) != VXT_OK)
-            return status;
-        out->p = room.p;
-    }
+    if ((outcome == VXT_OK || outcome == VXT_KEPT) &&
+        (status = put_outcome(w, &step, &packet, outcome, out, in_place)) != VXT_OK)
+        return status;
+    vxt_pass_census(&w->pass, &step, &packet, outcome);
     vxt_pass_count(&w->pass, in, &step, &packet, outcome);
     return VXT_OK;
+}
+
+/* A frame of the usual shape. False: nothing was done, and rewrite_any is to be asked. */
+static VXT_HOT bool rewrite_as(vxt_link_kind usual, vxt_rewrite *w, vxt_slice *in, vxt_step *step, vxt_room *out,
+                               bool in_place)
+{
+    vxt_packet packet;
+
+    if (!vxt_pass_next_as(usual, &w->pass, step, &packet) ||
+        put_outcome(w, step, &packet, VXT_OK, out, in_place) != VXT_OK)
+        return false;
+    vxt_pass_census(&w->pass, step, &packet, VXT_OK);
+    vxt_pass_count(&w->pass, in, step, &packet, VXT_OK);
+    return true;
+}
+
+static VXT_HOT vxt_status rewrite_one(vxt_rewrite *w, vxt_slice *in, vxt_room *out, bool in_place)
+{
+    vxt_link_kind usual;
+    vxt_step step;
+    vxt_slice in2;
+    vxt_room out2;
+    vxt_status status;
+
+    usual = vxt_pass_usual(&w->pass, *in, &step);
+    if (usual == VXT_LINK_ETHERNET && rewrite_as(VXT_LINK_ETHERNET, w, in, &step, out, in_place))
+        return VXT_OK;
+    if (usual == VXT_LINK_SLL2 && rewrite_as(VXT_LINK_SLL2, w, in, &step, out, in_place))
+        return VXT_OK;
+    in2 = *in; /* copies: see VXT_HOT */
+    out2 = *out;
+    status = rewrite_any(w, &in2, &out2, in_place);
+    *in = in2;
+    *out = out2;
+    return status;
 }
 
 vxt_status vxt_rewrite_run(vxt_rewrite *w, const uint8_t *in, size_t length, uint8_t *out, size_t size, bool in_place,

@@ -89,37 +89,83 @@ static vxt_status scan_late(vxt_scan *scan, uint8_t *rows, uint8_t *next, vxt_ro
     return VXT_OK;
 }
 
-/* Whole records are parsed where they will stay, projected ones beside it. */
-static VXT_HOT vxt_status scan_one(vxt_scan *scan, vxt_slice *in, uint8_t *rows, vxt_room *out)
+static VXT_HOT vxt_packet *place(const vxt_scan *scan, uint8_t *row, vxt_packet *packet)
 {
-    vxt_packet packet, *r = &packet;
-    vxt_room row = *out;
+    return scan->column_count ? packet : (vxt_packet *)(void *)row;
+}
+
+/* `r` has been decided, at the row's own place or beside it. */
+static VXT_HOT void finish_row(vxt_scan *scan, const vxt_packet *r, uint8_t *row)
+{
+    if (scan->column_count)
+        copy_columns(scan, r, row);
+    if (scan->pass.options.skipped_rows && !scan->broken)
+        scan->pass.recent.count++;
+}
+
+static vxt_status scan_any(vxt_scan *scan, vxt_slice *in, uint8_t *rows, vxt_room *out)
+{
+    vxt_packet packet, *r;
+    vxt_room room = *out;
     vxt_step step;
     vxt_status status;
-    uint8_t *p = vxt_claim(&row, scan->row_size);
+    uint8_t *row = vxt_claim(&room, scan->row_size);
 
-    if (!p)
+    if (!row)
         return VXT_MORE_OUTPUT;
-    if (scan->column_count == 0)
-        r = (vxt_packet *)(void *)p;
-    if ((status = vxt_pass_next(&scan->pass, in, &step, r)) != VXT_OK) {
-        vxt_room room = *out; /* a copy: see VXT_HOT */
-        if (status == VXT_GIVE_UP) {
-            status = scan_late(scan, rows, p, row, &room);
-            *out = room;
-        }
-        return status;
-    }
+    r = place(scan, row, &packet);
+    if ((status = vxt_pass_next(&scan->pass, in, &step, r)) != VXT_OK)
+        return status == VXT_GIVE_UP ? scan_late(scan, rows, row, room, out) : status;
     if (r->flags & VXT_FLAG_REASSEMBLED && !keep_piece(&scan->pieces, step.inner, r))
         return VXT_MORE_OUTPUT;
+    vxt_pass_census(&scan->pass, &step, r, (vxt_status)r->status);
     vxt_pass_count(&scan->pass, in, &step, r, (vxt_status)r->status);
     if (r->status != VXT_OK && !scan->pass.options.skipped_rows)
         return VXT_OK;
-    if (r == &packet)
-        copy_columns(scan, r, p);
-    scan->pass.recent.count += scan->pass.options.skipped_rows && !scan->broken;
-    *out = row;
+    finish_row(scan, r, row);
+    *out = room;
     return VXT_OK;
+}
+
+/* A frame of the usual shape, where no census is taken, as it seldom is of rows. False: nothing was done, and scan_any is
+ * to be asked. */
+static VXT_HOT bool scan_as(vxt_link_kind usual, vxt_scan *scan, vxt_slice *in, vxt_step *step, vxt_room *out)
+{
+    vxt_packet packet, *r;
+    vxt_room room = *out;
+    uint8_t *row = vxt_claim(&room, scan->row_size);
+
+    if (!row || scan->pass.census)
+        return false;
+    r = place(scan, row, &packet);
+    if (!vxt_pass_next_as(usual, &scan->pass, step, r))
+        return false;
+    vxt_pass_count(&scan->pass, in, step, r, VXT_OK);
+    finish_row(scan, r, row);
+    *out = room;
+    return true;
+}
+
+/* Whole records are parsed where they will stay, projected ones beside it. */
+static VXT_HOT vxt_status scan_one(vxt_scan *scan, vxt_slice *in, uint8_t *rows, vxt_room *out)
+{
+    vxt_link_kind usual;
+    vxt_step step;
+    vxt_slice in2;
+    vxt_room out2;
+    vxt_status status;
+
+    usual = vxt_pass_usual(&scan->pass, *in, &step);
+    if (usual == VXT_LINK_ETHERNET && scan_as(VXT_LINK_ETHERNET, scan, in, &step, out))
+        return VXT_OK;
+    if (usual == VXT_LINK_SLL2 && scan_as(VXT_LINK_SLL2, scan, in, &step, out))
+        return VXT_OK;
+    in2 = *in; /* copies: see VXT_HOT */
+    out2 = *out;
+    status = scan_any(scan, &in2, rows, &out2);
+    *in = in2;
+    *out = out2;
+    return status;
 }
 
 /* The rows at hand, whose statuses can still be corrected. */

@@ -108,7 +108,7 @@ static bool has_room(vxt_sights *sights, int64_t ts)
     return true;
 }
 
-vxt_status vxt_sights_keep(vxt_sights *sights, const vxt_sight *packet, bool hashed)
+static VXT_HOT vxt_status keep(vxt_sights *sights, const vxt_sight *packet, bool hashed)
 {
     if (!has_room(sights, packet->ts))
         return VXT_MORE_SIGHTS;
@@ -116,6 +116,11 @@ vxt_status vxt_sights_keep(vxt_sights *sights, const vxt_sight *packet, bool has
     if (hashed)
         link(sights, packet->hash);
     return VXT_OK;
+}
+
+vxt_status vxt_sights_keep(vxt_sights *sights, const vxt_sight *packet, bool hashed)
+{
+    return keep(sights, packet, hashed);
 }
 
 static uint64_t hash_sight(const vxt_sights *sights, vxt_slice bytes, uint32_t wire)
@@ -141,12 +146,24 @@ static void count_quiet(vxt_sights *sights, uint64_t bit)
     sights->last = bit;
 }
 
+/* Look for it now. VXT_OK, SECOND_SIGHT, or what is needed for that. */
+static vxt_status find_or_keep(vxt_sights *sights, const vxt_sighting *packet, vxt_sight it)
+{
+    vxt_sight *first;
+
+    if (sights->unhashed)
+        return VXT_MORE_HISTORY;
+    it.hash = hash_sight(sights, packet->bytes, packet->wire);
+    if (!(first = find_sight(sights, packet, it.hash, it.seen)))
+        return keep(sights, &it, true);
+    first->seen |= it.seen;
+    return VXT_SECOND_SIGHT;
+}
+
 vxt_status vxt_sights_look(vxt_sights *sights, const vxt_sighting *packet)
 {
     vxt_sight it = {.ts = packet->ts, .offset = packet->offset, .wire = packet->wire};
-    vxt_sight *first = NULL;
-    vxt_status status = VXT_OK;
-    bool lazy;
+    vxt_status status;
 
     if (packet->frame == sights->frame)
         return sights->second ? VXT_SECOND_SIGHT : VXT_OK;
@@ -154,21 +171,13 @@ vxt_status vxt_sights_look(vxt_sights *sights, const vxt_sighting *packet)
         return VXT_MORE_SIGHTS;
     it.seen = bit_of(sights, packet->interface);
     it.captured = (uint32_t)vxt_left(packet->bytes);
-    lazy = is_lazy(sights, it.seen);
-    if (!lazy && sights->unhashed)
-        return VXT_MORE_HISTORY;
-    if (!lazy) {
-        it.hash = hash_sight(sights, packet->bytes, packet->wire);
-        first = find_sight(sights, packet, it.hash, it.seen);
-    }
-    if (first)
-        first->seen |= it.seen;
-    else if ((status = vxt_sights_keep(sights, &it, !lazy)) != VXT_OK)
+    status = is_lazy(sights, it.seen) ? keep(sights, &it, false) : find_or_keep(sights, packet, it);
+    if (status != VXT_OK && status != VXT_SECOND_SIGHT)
         return status;
     count_quiet(sights, it.seen);
     sights->frame = packet->frame;
-    sights->second = first != NULL;
-    return sights->second ? VXT_SECOND_SIGHT : VXT_OK;
+    sights->second = status == VXT_SECOND_SIGHT;
+    return status;
 }
 
 vxt_stretch vxt_sights_history(const vxt_sights *sights)

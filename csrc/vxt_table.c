@@ -2,7 +2,7 @@
 
 #include "vxt_hash.h"
 
-static bool is_raw_row(const vxt_packet *r) { return r->flags & VXT_FLAG_INNER_RAW; }
+static VXT_HOT bool is_raw_row(const vxt_packet *r) { return r->flags & VXT_FLAG_INNER_RAW; }
 
 static uint32_t slot_of(const vxt_tunnels *table, const vxt_packet *r, bool fine)
 {
@@ -16,14 +16,14 @@ static uint32_t slot_of(const vxt_tunnels *table, const vxt_packet *r, bool fine
     return (uint32_t)(h % VXT_TUNNEL_SLOTS);
 }
 
-static bool is_address(const uint8_t *a, const uint8_t *b)
+static VXT_HOT bool is_address(const uint8_t *a, const uint8_t *b)
 {
     return vxt_le32(a + 12) == vxt_le32(b + 12) && vxt_le32(a + 8) == vxt_le32(b + 8) && vxt_le64(a) == vxt_le64(b);
 }
 
 /* Compared field by field: nearly every frame comes through the tunnel of the one before, and building a key costs
  * more. */
-static bool is_tunnel(const vxt_tunnel_key *key, const vxt_packet *r, bool fine)
+static VXT_HOT bool is_tunnel(const vxt_tunnel_key *key, const vxt_packet *r, bool fine)
 {
     return key->vni == r->vni && is_address(key->outer_src, r->outer_src) && is_address(key->outer_dst, r->outer_dst) &&
            key->source == r->source && key->fine == fine && key->raw == is_raw_row(r) && key->tunnel == r->tunnel;
@@ -55,14 +55,16 @@ static vxt_tunnel_row *search(vxt_tunnels *table, const vxt_packet *r, bool fine
     return &table->rows[table->count++];
 }
 
-vxt_tunnel_row *vxt_tunnels_find(vxt_tunnels *table, const vxt_packet *r, bool fine)
+VXT_HOT vxt_tunnel_row *vxt_tunnels_find(vxt_tunnels *table, const vxt_packet *r, bool fine)
 {
     uint16_t *recent = &table->recent[r->vni % VXT_TUNNEL_RECENT];
     vxt_tunnel_row *row = &table->rows[*recent];
+    vxt_packet packet;
 
-    if (*recent < table->count && is_tunnel(&row->key, r, fine))
+    if (VXT_LIKELY(*recent < table->count && is_tunnel(&row->key, r, fine)))
         return row;
-    if ((row = search(table, r, fine)))
+    packet = *r; /* a copy: see VXT_HOT */
+    if ((row = search(table, &packet, fine)))
         *recent = (uint16_t)(row - table->rows);
     return row;
 }

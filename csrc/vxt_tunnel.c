@@ -11,8 +11,8 @@ VXT_HOT bool vxt_tunnel_carries(const vxt_options *options, const vxt_ip *ip)
 
 /* Pass the UDP header: ports into `r`, the tunnel that its port is for into `*tunnel`; `span` becomes its payload,
  * clipped and counted by the UDP length. */
-static VXT_HOT vxt_status pass_udp(const vxt_options *options, const vxt_ip *ip, vxt_span *span, vxt_packet *r,
-                                   uint8_t *tunnel)
+static VXT_HOT vxt_status pass_udp(const vxt_options *options, uint32_t usual, const vxt_ip *ip, vxt_span *span,
+                                   vxt_packet *r, uint8_t *tunnel)
 {
     const uint8_t *p = vxt_span_take(span, VXT_UDP_LEN);
     uint64_t h;
@@ -21,6 +21,8 @@ static VXT_HOT vxt_status pass_udp(const vxt_options *options, const vxt_ip *ip,
     if (!p)
         return vxt_span_why(*span, VXT_UDP_LEN);
     h = vxt_be64(p);
+    if (usual)
+        VXT_KNOWN(vxt_tunnel_is_usual(options, h, usual));
     r->outer_sport = (uint16_t)(h >> 48);
     r->outer_dport = (uint16_t)(h >> 32);
     length = (uint16_t)(h >> 16);
@@ -28,7 +30,8 @@ static VXT_HOT vxt_status pass_udp(const vxt_options *options, const vxt_ip *ip,
      */
     if (length >= VXT_UDP_LEN && (ip->fragment || length - VXT_UDP_LEN < vxt_span_wire(*span)))
         vxt_span_set(span, length - VXT_UDP_LEN);
-    if (!(*tunnel = vxt_tunnel_at(options, r->outer_dport)))
+    *tunnel = usual ? VXT_TUNNEL_VXLAN : vxt_tunnel_at(options, r->outer_dport);
+    if (!*tunnel)
         return VXT_OTHER_PORT;
     return length == 0 || length >= VXT_UDP_LEN ? VXT_OK : VXT_MALFORMED;
 }
@@ -70,17 +73,19 @@ static VXT_HOT vxt_status pass_header(const vxt_options *options, uint8_t tunnel
     return status;
 }
 
-VXT_HOT vxt_status vxt_tunnel_parse(const vxt_options *options, const vxt_ip *ip, vxt_span *span, vxt_packet *r,
-                                    vxt_link_kind *inside)
+VXT_HOT vxt_status vxt_tunnel_parse(const vxt_options *options, uint32_t usual, const vxt_ip *ip, vxt_span *span,
+                                    vxt_packet *r, vxt_link_kind *inside)
 {
     uint8_t tunnel = VXT_TUNNEL_GRE;
     vxt_encap encap;
     vxt_status status = VXT_OK;
 
+    if (usual)
+        VXT_KNOWN(ip->proto == VXT_IP_UDP);
     if (!vxt_tunnel_carries(options, ip))
         return VXT_NOT_UDP;
     if (ip->proto == VXT_IP_UDP)
-        status = pass_udp(options, ip, span, r, &tunnel);
+        status = pass_udp(options, usual, ip, span, r, &tunnel);
     if (status != VXT_OK || (status = pass_header(options, tunnel, span, &encap)) != VXT_OK)
         return status;
     r->tunnel = encap.tunnel;

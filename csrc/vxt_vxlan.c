@@ -2,7 +2,7 @@
 
 #include "vxt_bytes.h"
 
-enum { VXLAN_LEN = 8, ETHERTYPE_AT = VXLAN_LEN + 12, NSH_LEN = 8 };
+enum { ETHERTYPE_AT = VXT_VXLAN_LEN + 12, NSH_LEN = 8 };
 
 /* Bits of the eight bytes as a number: flags, then (with G) a group policy id, then the VNI, then eight reserved bits.
  */
@@ -15,12 +15,12 @@ static VXT_HOT uint32_t vni_of(uint64_t header) { return (uint32_t)(header >> 8)
 
 VXT_HOT vxt_status vxt_vxlan_parse(uint32_t gre, vxt_span *span, vxt_encap *encap)
 {
-    const uint8_t *p = vxt_span_take(span, VXLAN_LEN);
+    const uint8_t *p = vxt_span_take(span, VXT_VXLAN_LEN);
     uint64_t h;
 
     (void)gre;
     if (!p)
-        return vxt_span_why(*span, VXLAN_LEN);
+        return vxt_span_why(*span, VXT_VXLAN_LEN);
     h = vxt_be64(p);
     if (!(h & FLAG_I))
         return VXT_NO_VNI_FLAG;
@@ -71,14 +71,14 @@ static vxt_status pass_nsh(vxt_span *span, uint8_t *protocol)
 
 vxt_status vxt_gpe_parse(uint32_t gre, vxt_span *span, vxt_encap *encap)
 {
-    const uint8_t *p = vxt_span_take(span, VXLAN_LEN);
+    const uint8_t *p = vxt_span_take(span, VXT_VXLAN_LEN);
     uint8_t protocol = GPE_ETHERNET;
     vxt_status status;
     uint64_t h;
 
     (void)gre;
     if (!p)
-        return vxt_span_why(*span, VXLAN_LEN);
+        return vxt_span_why(*span, VXT_VXLAN_LEN);
     h = vxt_be64(p);
     if (h & GPE_VERSION)
         return VXT_MALFORMED;

@@ -5,6 +5,8 @@
 
 #include "vxt_encap.h"
 
+enum { VXT_VXLAN_LEN = 8 };
+
 /* See vxt_encap.h. */
 vxt_status vxt_vxlan_parse(uint32_t gre, vxt_span *span, vxt_encap *encap);
 vxt_status vxt_gpe_parse(uint32_t gre, vxt_span *span, vxt_encap *encap);

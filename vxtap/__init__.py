@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from vxtap.options import Options
     from vxtap.report import Report
     from vxtap.rewrite import decap
+    from vxtap.source import Split
+    from vxtap.splits import plan
     from vxtap.survey import info
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "OptionError",
     "Options",
     "Report",
+    "Split",
     "Status",
     "TruncatedError",
     "Tunnel",
@@ -46,6 +49,7 @@ __all__ = [
     "open",
     "parse_ip",
     "parse_mac",
+    "plan",
     "read",
 ]
 
@@ -56,6 +60,8 @@ _HOMES = {
     "errors": ("FormatError", "OptionError", "TruncatedError", "UnsupportedError", "VxtapError"),
     "survey": ("info",),
     "layout": ("PACKET",),
+    "source": ("Split",),
+    "splits": ("plan",),
     "options": ("Options",),
     "report": ("Report",),
     "enums": ("Flag", "LinkType", "Status", "Tunnel"),

@@ -16,6 +16,7 @@ from vxtap.passes import RowPass, files_of
 from vxtap.pieces import Pieces, Rejoiner
 from vxtap.ranges import RangedPass, threads_of
 from vxtap.report import Report
+from vxtap.splits import splits_of, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -341,11 +342,15 @@ def read(
     """
     own: dict[str, Any] = {"columns": columns, "frames": frames, "strict": strict}
     options = Options(ports=ports, vni=vni, workers=workers, split=split, **own, **outer)
-    sources = list(source) if isinstance(source, list | tuple) else [source]
     projection = Projection(options.column_names)
     rows = Rows(projection.dtype, _FIRST_ROWS)
-    for number, one in enumerate(sources):
-        _read_one(one, options, projection, rows, number)
+    splits = splits_of(source)
+    if splits is not None:
+        for group in together(splits):
+            _read_one(list(group), options, projection, rows, group[0].source)
+    else:
+        for number, one in enumerate(source if isinstance(source, list | tuple) else [source]):
+            _read_one(one, options, projection, rows, number)
     return rows.array()
 
 

@@ -133,7 +133,7 @@ class Part:
         scanner = self.scanner
         scanner.can_recall = True
         _parts.assume(scanner, self._framing, self.start)
-        found = self._find()
+        found = find_record(self._place, scanner, max(self.start - self._ahead, self._place.start), self.stop)
         if found is None:
             return
         _parts.assume(scanner, self._framing, found)
@@ -155,19 +155,22 @@ class Part:
         self.scanner.stop = stop
         return self._place.scan(self.scanner, block, rows)
 
-    def _find(self) -> int | None:
-        """Where the first record seems to begin, of those before it that are read ahead."""
-        place, count = self._place, _LOOK
-        start = max(self.start - self._ahead, place.start)
-        while True:
-            data = place.read(start, count)
-            last = start + len(data) >= place.end
-            at = _parts.find_record(self.scanner, data, start - place.start, last)
-            if at is not None and start + at < self.stop:
-                return start + at
-            if at is not None or last or len(data) < count or count >= self.stop - start:
-                return None
-            count *= 4
+
+def find_record(place: Place, books: _core.Pass, start: int, stop: int) -> int | None:
+    """Where, from `start` to before `stop`, the first record seems to begin; None where none does.
+
+    `books` has the framing of the file.
+    """
+    count = _LOOK
+    while True:
+        data = place.read(start, count)
+        last = start + len(data) >= place.end
+        at = _parts.find_record(books, data, start - place.start, last)
+        if at is not None and start + at < stop:
+            return start + at
+        if at is not None or last or len(data) < count or count >= stop - start:
+            return None
+        count *= 4
 
 
 def rows_in(size: int) -> int:

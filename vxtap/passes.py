@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from vxtap import _core
 from vxtap.ends import Ends
 from vxtap.enums import Status
-from vxtap.errors import VxtapError, fault
+from vxtap.errors import OptionError, VxtapError, fault
 from vxtap.report import Report, take_stock
 from vxtap.rotation import Rotation
 from vxtap.source import Window
+from vxtap.splits import Stretch, splits_of, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,13 @@ def describe_bytes(data: bytes) -> str:
 
 def files_of(source: Sources, options: Options, *, stop: Stop | None = None, rereadable: bool = False) -> Rotation:
     """Open a source for a pass: a single one, or a rotated set, to its end or followed."""
+    splits = splits_of(source)
+    if splits is not None:
+        if options.follow:
+            raise OptionError("follow: a split of a file has an end: give the path of a file")
+        if len(together(splits)) > 1:
+            raise OptionError("these splits do not lie side by side, and are no one capture: give them one by one")
+        return Stretch(splits, rereadable=rereadable)
     if not options.follow:
         return Rotation(source, rereadable=rereadable)
     from vxtap.follow import Followed  # only here: most runs do not wait
@@ -65,8 +73,10 @@ class Pass:
         Nothing more comes.
     at_stop : bool
         The core has come to the byte where it was told to stop.
+    began : int
+        The byte of the capture with which it began.
     limit : int
-        Where the last one is, behind which nothing is read; 0: everything is.
+        The byte of the capture where it ends; 0: it goes to the end.
     """
 
     def __init__(self, files: Rotation, books: _core.Pass, *, strict: bool) -> None:
@@ -75,13 +85,26 @@ class Pass:
         self.error: VxtapError | OSError | MemoryError | None = None
         self.ended = False
         self.at_stop = False
-        self.limit = 0
+        self.began = 0
+        self.limit = books.stop = files.limit
         self.ends = Ends()
         self._draining = False
         self._strict = strict
         self._lock = threading.Lock()
         self.window = Window(files.origin)
         books.can_recall = files.origin.can_seek
+        if files.begin:
+            self._begin_in_the_middle()
+
+    def _begin_in_the_middle(self) -> None:
+        from vxtap.middle import begin_at  # only here: most runs begin at the beginning
+
+        try:
+            if not begin_at(self.books, self.files, self.window):
+                self._drain(None)
+        except (OSError, VxtapError) as error:
+            self._drain(error)
+        self.began = self.books.offset
 
     def begin(self) -> None:
         """Bring in the first bytes, which tell a compressed source."""
@@ -118,6 +141,7 @@ class Pass:
         if self.files.next(self.books.offset + left):
             self.books.next_file(left)
             self.window.turn(self.files.origin, self.books.offset)
+            self.limit = self.books.stop = self.files.limit
             self.books.can_recall = self.files.origin.can_seek
             return True
         if not self.ends.formats and not self.files.stopped:
@@ -162,8 +186,11 @@ class Pass:
 
     def report(self) -> Report:
         """The books so far."""
-        done = self.books.offset + (self.window.left if self.ended else 0)
-        report = take_stock(self.books, done, self.ends.tail, truncated=self.ends.truncated)
+        done = self.books.offset
+        report = take_stock(self.books, done - self.began, self.ends.tail, truncated=self.ends.truncated)
+        if self.ended and not (self.limit and done >= self.limit):
+            report.bytes_in += self.window.left
+        report.began, report.ended = self.began, done
         report.files = self.files.count
         report.empty_files = list(self.ends.empty) if self.files.several else []
         report.changed = self.ends.changed

@@ -39,6 +39,8 @@ _HEAD = 64 << 10
 _WARM = 256 << 10
 # Parts that have been read and wait to be joined, at most, beyond one a thread.
 _WAITING = 2
+# Bytes of a framing, of a capture of hundreds of interfaces, from which on a part must be longer.
+_LONG = 64 << 10
 # Where parts do not join, the next ranges are read by the whole before it is tried again: 2 to this power, at most.
 _MOST_PATIENCE = 6
 
@@ -171,6 +173,8 @@ class Ranges:
         place = self._place
         assert place is not None
         self._framing = self._framing or _parts.framing_of(self._run.books)
+        if len(self._framing) > max(self._split, _LONG):
+            return
         while len(self._parts) < self._most and self._next < place.end:
             stop = min(self._next + self._split, place.end)
             part = Part(place, (self._next, stop), self._ahead, self._framing, self._run.scanner())

@@ -56,6 +56,8 @@ class Report:
         Files of a rotated set that held nothing.
     changed : str
         What has changed about the files while they were read, in words; empty where nothing has.
+    began, ended : int
+        Where in the capture the first record that was read begins (a whole file: 0), and the last one ends.
     times_rounded, times_lost : int
         Written times that lost digits (a finer interface appeared after a classic pcap was begun), or that the output
         has no way to hold (no time, or one outside of its years), written as 0.
@@ -75,6 +77,8 @@ class Report:
     files: int = 1
     empty_files: list[str] = field(default_factory=list)
     changed: str = ""
+    began: int = 0
+    ended: int = 0
     times_rounded: int = 0
     times_lost: int = 0
 
@@ -105,6 +109,8 @@ class Report:
             "files": self.files,
             "empty_files": self.empty_files,
             "changed": self.changed,
+            "began": self.began,
+            "ended": self.ended,
             "times_rounded": self.times_rounded,
             "times_lost": self.times_lost,
         }

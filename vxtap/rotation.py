@@ -29,9 +29,9 @@ _FIRST_BLOCK = 4 << 10
 _MORE_INPUT = Status.MORE_INPUT.value
 _FINE = 6  # an if_tsresol above this one has digits below a microsecond
 _NAT = -(1 << 63)
-_TIME = next((offset, size, 0) for name, _, offset, size, *_ in _facts.fields() if name == "ts")
-# No tunnel is looked for: every frame is a row with a time.
-_NOTHING: _core.Wanted = {
+TIME = next((offset, size, 0) for name, _, offset, size, *_ in _facts.fields() if name == "ts")
+#: For a scanner that looks for no tunnel: every frame is a row, and the time its only column.
+NOTHING: _core.Wanted = {
     "ports": (),
     "vnis": (),
     "gre": 0,
@@ -90,8 +90,8 @@ class Look(NamedTuple):
 
 def _look_into(origin: Origin) -> Look:
     """Read up to the first frame. What is wrong with a file is told when its turn comes."""
-    books = _core.Scanner(_NOTHING, source=0, level=0, skipped_rows=True, columns=[_TIME], row_size=_TIME[1])
-    row = bytearray(_TIME[1])
+    books = _core.Scanner(NOTHING, source=0, level=0, skipped_rows=True, columns=[TIME], row_size=TIME[1])
+    row = bytearray(TIME[1])
     made = 0
     try:
         window = Window(origin, _FIRST_BLOCK)
@@ -177,9 +177,19 @@ class Rotation:
         Files opened so far.
     fine : bool
         A look has found a clock finer than microseconds.
+    begin : int
+        The byte of the first file from which on records are read.
+    limit : int
+        Where in the capture reading ends, once it is known to be in the current file; 0 where it is not.
     """
 
     waits = False
+    begin = 0
+
+    @property
+    def limit(self) -> int:
+        """See above."""
+        return 0
 
     def __init__(self, sources: Sources, *, rereadable: bool = False) -> None:
         members = expand(sources)

@@ -7,20 +7,23 @@ import io
 import os
 import stat
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from vxtap.compressed import BLOCK, GZIP, Gunzip
 from vxtap.errors import OptionError, UnsupportedError
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from typing_extensions import Buffer
 
     from vxtap.compressed import Reader
 
     #: One input.
-    Source = str | os.PathLike[str] | Buffer | BinaryIO
+    Source: TypeAlias = "str | os.PathLike[str] | Buffer | BinaryIO | Split"
     #: What `vxtap.open` takes: one, or the files of a rotated set (and a text may be a wildcard for those).
-    Sources = Source | list[Source] | tuple[Source, ...]
+    Sources: TypeAlias = Source | list[Source] | tuple[Source, ...]
 
 # Compressed containers that are not read, with the program that unpacks them.
 _COMPRESSED = {
@@ -34,6 +37,57 @@ _COMPRESSED = {
 def printable(text: str) -> str:
     """Text from outside, fit for a terminal: what does not print (control codes, broken UTF-8) shows as an escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A byte range of a file: the records that begin in it. `vxtap.plan` makes them.
+
+    `vxtap.read`, `vxtap.open` and `vxtap.decap` take one in the place of a path, or a list of them. It can be pickled,
+    and holds no open file.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    start : int
+        The first byte.
+    stop : int or None
+        The byte behind the last; None: all up to the end of the file, wherever that is when it is read.
+    source : int
+        Number of the source that it belongs to, for the column `source`.
+    size, time, node : int
+        Of the file when it was planned: bytes, nanoseconds of its last change, inode. Another file is refused.
+    """
+
+    path: str
+    start: int
+    stop: int | None
+    source: int = 0
+    size: int | None = None
+    time: int | None = None
+    node: int | None = None
+
+    def check(self) -> None:
+        """Raise where the file is not the one that was planned; that it has grown since is fine."""
+        if self.size is None:
+            return
+        now = os.stat(self.path)
+        if now.st_size < self.size:
+            what = f"it has become shorter since it was planned: {now.st_size:,} of {self.size:,} bytes are left"
+        elif now.st_ino != self.node and (now.st_mtime_ns, now.st_size) != (self.time, self.size):
+            what = "it is not the file that was planned"
+        else:
+            return
+        raise UnsupportedError(f"{printable(self.path)}: {what}: plan again")
+
+    def is_before(self, other: Split) -> bool:
+        """Whether the other one begins where this one ends: in the same file, or in the next one of a rotated set."""
+        if self.source != other.source:
+            return False
+        if self.path == other.path and self.stop is not None:
+            return self.stop == other.start
+        return self.path != other.path and self.stop is None and other.start == 0
 
 
 class _FileObject:
@@ -304,7 +358,8 @@ class Window:
         return count > 0
 
     def jump(self, offset: int) -> None:
-        """Go on at another byte of the capture, in a source that can be read again."""
+        """Go on at another byte of the capture, in a source that can be read again and is not compressed."""
+        self.begun = True
         if self.origin.memory is not None:
             self.start = offset - self.offset
             return
