@@ -72,6 +72,18 @@ def of_64_interfaces() -> list[Sight]:
     return [*heard, (SECOND, 100, 1), *others, (SECOND + 500 * US, 101, 1)]
 
 
+def of_too_many_interfaces() -> list[Sight]:
+    """A range that hears of a 65th interface itself forgets what the whole, which forgot before that, still knows."""
+    heard = [(SECOND + i * US, 100 + i, 3000 + i) for i in range(64)]
+    return [
+        *crowd(0, 70),
+        *heard,
+        (SECOND + 70 * US, 100, 1),
+        (SECOND + 71 * US, 164, 4000),
+        (SECOND + 72 * US, 101, 1),
+    ]
+
+
 def of_a_grown_table() -> list[Sight]:
     """Many packets in a millisecond, and much later two sights with more packets of another time between them than a
     new table holds: only who has had the many packets still knows the first.
@@ -144,6 +156,7 @@ def sight_cases() -> dict[str, Case]:
     cases = {name: Case(sighted(sights)) for name, sights in lists.items()}
     cases["seen by a range that was taken over"] = seen_by_a_part()
     cases["64 interfaces"] = split_at(sighted(of_64_interfaces()), 61, 60, 40)
+    cases["65 interfaces in one range"] = split_at(sighted(of_too_many_interfaces()), 70)
     cases["a table that is too small"] = split_at(sighted(of_a_small_table()), 1800, 1700)
     cases["hashes that were put off"] = split_at(sighted(put_off()), 18_000, 9_000)
     cases["more than are remembered"] = split_at(too_many(), 66_000, 33_000)
@@ -291,6 +304,31 @@ def without_a_time() -> bytes:
     return bytes(file.epb(other[1], ticks(T0 + 90 * SECOND)).spb(plain(4)))
 
 
+def clock_of_before() -> bytes:
+    """A range begins with a fragment without a time, which has that of the frame before it."""
+    one, file = datagram(1), Pcapng().idb()
+    for i in range(6):
+        file.epb(plain(i), ticks(T0))
+    file.spb(one[0]).epb(plain(6), ticks(T0 + 31 * SECOND)).epb(one[1], ticks(T0 + 31 * SECOND))
+    return bytes(file)
+
+
+def clock_of_a_part() -> bytes:
+    """The same, where the frame before it is in a range that was taken over."""
+    one, file = datagram(1), Pcapng().idb()
+    for i in range(13):
+        file.epb(plain(i), ticks(T0 + (0 if i < 6 else 100) * SECOND))
+    file.spb(one[0]).epb(plain(6), ticks(T0 + 120 * SECOND)).epb(one[1], ticks(T0 + 120 * SECOND))
+    return bytes(file)
+
+
+def left_by_a_part() -> Case:
+    """A first fragment at the end of a range that can be taken over, of which it turns out later that it is lost."""
+    frames = [*(plain(i) for i in range(19)), datagram(1)[0]]
+    data = pcap([*every(frames), *every([plain(i) for i in range(20, 30)], start=40 * SECOND)])
+    return Case(data, {}, [len(pcap(every(frames))) // 2, 500])
+
+
 def memory_cases() -> dict[str, Case]:
     """Fragments that push each other out of memory."""
     complete = pcap(every(remembered()))
@@ -303,6 +341,9 @@ def memory_cases() -> dict[str, Case]:
         "crowded out": split_at(pcap(crowded_out()), 400, 750, fragment_memory=2 * LEAST),
         "memory that has grown": split_at(pcap(every(of_grown_memory())), 400, 200, 460),
         "without a time": Case(without_a_time()),
+        "the clock of the range before": split_at(clock_of_before(), 8, 5),
+        "the clock of a range that was taken over": split_at(clock_of_a_part(), 8, 5),
+        "waiting at the end of a range": left_by_a_part(),
     }
 
 
