@@ -326,7 +326,7 @@ def left_by_a_part() -> Case:
     """A first fragment at the end of a range that can be taken over, of which it turns out later that it is lost."""
     frames = [*(plain(i) for i in range(19)), datagram(1)[0]]
     data = pcap([*every(frames), *every([plain(i) for i in range(20, 30)], start=40 * SECOND)])
-    return Case(data, {}, [len(pcap(every(frames))) // 2, 500])
+    return split_at(data, 10, 9, 6)
 
 
 def memory_cases() -> dict[str, Case]:
