@@ -7,6 +7,7 @@ VENV ?= .venv
 CAPTURE ?= tests/data/01-curl-nva1.pcap
 BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 900
+BENCH ?=
 NOT_ASAN := --ignore=tests/c --ignore=tests/flood --ignore=tests/differential --ignore=tests/unit/test_strategies.py \
 	--deselect=tests/unit/test_fragment_limits.py::test_no_memory \
 	--deselect='tests/property/test_cuts.py::test_files[pcap-pieces]' \
@@ -62,11 +63,12 @@ format: $(VENV)/testing
 	$(BIN)/ruff format .
 	clang-format -i csrc/*.[ch]
 
-bench: $(VENV)/testing
-	$(BIN)/python benchmarks/run.py
+# Everything, into docs/benchmarks.md and its picture: BENCH=--large adds a capture of 2 GB and ten million packets.
+bench: $(VENV)/report
+	$(BIN)/python benchmarks/run.py --docs $(BENCH)
 
-bench-quick: $(VENV)/testing
-	$(BIN)/python benchmarks/run.py --quick
+bench-quick: $(VENV)/report
+	$(BIN)/python benchmarks/run.py --quick $(BENCH)
 
 # Instructions of the core on fixed inputs, against benchmarks/counts/baseline.json; skipped where there is no valgrind.
 counts: $(VENV)/testing tools
@@ -91,6 +93,10 @@ $(VENV)/installed: $(VENV)/bin/python setup.py pyproject.toml $(wildcard csrc/*.
 
 $(VENV)/testing: $(VENV)/installed
 	$(BIN)/python -m pip install -q --group dev
+	@touch $@
+
+$(VENV)/report: $(VENV)/testing
+	$(BIN)/python -m pip install -q --group report
 	@touch $@
 
 # tshark, which some tests compare with, clang for fuzzing, valgrind for counting: taken where they can be had without

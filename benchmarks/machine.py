@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-FLOOR = Path(__file__).with_name("floor") / "walk.c"
+FLOOR = Path(__file__).with_name("floor")
 FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wconversion"]
 
 
@@ -17,10 +17,10 @@ def compiler() -> list[str]:
     return shlex.split(os.environ.get("CC", "cc"))
 
 
-def build_walk(folder: Path) -> Path:
-    """Compile floor/walk.c with $CC into `folder`."""
-    program = folder / "walk"
-    subprocess.run([*compiler(), *FLAGS, "-o", str(program), str(FLOOR)], check=True)
+def build_floor(name: str, folder: Path) -> Path:
+    """Compile one program of `floor/` with $CC into `folder`."""
+    program = folder / name
+    subprocess.run([*compiler(), *FLAGS, "-o", str(program), str(FLOOR / f"{name}.c")], check=True)
     return program
 
 
@@ -56,16 +56,21 @@ def facts() -> list[str]:
         f"Python: {implementation} {platform.python_version()}, built with {platform.python_compiler()}",
         f"compiler of the floor: {first_line([*compiler(), '--version'])}",
         f"cp: {first_line(['cp', '--version'])}",
-        f"load at the start: {os.getloadavg()[0]:.1f}",
     ]
 
 
+def load() -> float:
+    """How many processes ran or waited for a core, in the last minute."""
+    return os.getloadavg()[0]
+
+
 def version_of(module: str) -> str:
-    """A module's version, and whether it is the source tree's or installed, without importing it here."""
+    """A module's version, and whether it is the source tree's, without importing it here."""
     script = f"import {module} as m; print(getattr(m, '__version__', 'unknown')); print(m.__file__)"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     if said.returncode:
         raise SystemExit(f"cannot import {module}: {said.stderr.strip().rpartition(chr(10))[2]}")
     version, _, where = said.stdout.strip().partition("\n")
-    source = Path(where).is_relative_to(FLOOR.parents[2])
-    return f"{version}, {'from the source tree' if source else 'installed'}"
+    path = Path(where)
+    source = path.is_relative_to(FLOOR.parents[1]) and not path.is_relative_to(sys.prefix)
+    return f"{version}, from the source tree" if source else version

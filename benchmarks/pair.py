@@ -32,6 +32,14 @@ class Run:
     output: str
 
 
+class FailedError(RuntimeError):
+    """A command that did not end well; `last` is the last line of what it said."""
+
+    def __init__(self, command: list[str], code: str, said: str) -> None:
+        super().__init__(f"{shlex.join(command)} [{code}] {said}".rstrip())
+        self.last = said.strip().rpartition("\n")[2]
+
+
 @dataclass(frozen=True, slots=True)
 class PairResult:
     a: list[Run]
@@ -73,7 +81,7 @@ class PairResult:
         return max(run.peak for run in self.a), max(run.peak for run in self.b)
 
 
-def run(command: list[str], inside: Callable[[str], float] | None = None) -> Run:
+def run(command: list[str], inside: Callable[[str], float | None] | None = None) -> Run:
     """Run a command in a fresh process; a command that fails raises with what it said."""
     result, launcher_end = os.pipe()
     launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(launcher_end), *command]
@@ -88,9 +96,9 @@ def run(command: list[str], inside: Callable[[str], float] | None = None) -> Run
         said.seek(0)
         if done.returncode or len(words) != 3 or words[2] != "0":
             code = words[2] if len(words) == 3 else "not started"
-            raise RuntimeError(f"{shlex.join(command)} [{code}] {done.stdout}{said.read()}".rstrip())
-    seconds = float(words[0]) if inside is None else inside(done.stdout)
-    return Run(seconds, int(words[1]) / MIB, done.stdout)
+            raise FailedError(command, code, done.stdout + said.read())
+    told = None if inside is None else inside(done.stdout)
+    return Run(float(words[0]) if told is None else told, int(words[1]) / MIB, done.stdout)
 
 
 def pair(
@@ -98,12 +106,12 @@ def pair(
     b: list[str],
     rounds: int = 9,
     before: Callable[[], object] | None = None,
-    inside: Callable[[str], float] | None = None,
+    inside: Callable[[str], float | None] | None = None,
 ) -> PairResult:
     """Time A and B in turn, `rounds` times after one warm-up.
 
     `before` is called before every run, to delete what the last one wrote, so that both write a fresh file.
-    `inside` takes the time from what a command prints instead of timing its process.
+    `inside` takes the time from what a command prints; where it gives None, the process is timed.
     """
     runs: tuple[list[Run], list[Run]] = ([], [])
     for _ in range(rounds + 1):
@@ -114,12 +122,10 @@ def pair(
     return PairResult(runs[0][1:], runs[1][1:])
 
 
-def printed_seconds(output: str) -> float:
-    """The time in a line like `packets 5 seconds 0.25`."""
+def told_seconds(output: str) -> float | None:
+    """The time in a line like `packets 5 seconds 0.25`, if there is one."""
     found = re.search(r"\bseconds ([0-9.]+)", output)
-    if found is None:
-        raise ValueError(f"no seconds in {output!r}")
-    return float(found[1])
+    return None if found is None else float(found[1])
 
 
 def report(result: PairResult) -> str:
@@ -136,7 +142,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("b", type=shlex.split, help="the second command, quoted")
     parser.add_argument("-n", "--rounds", type=int, default=9)
     parser.add_argument("--remove", type=Path, action="append", default=[], help="delete it before every run")
-    parser.add_argument("--inside", action="store_true", help="take the time from 'seconds N' in the output")
+    parser.add_argument(
+        "--inside", action="store_true", help="take the time from 'seconds N' in the output, where it is"
+    )
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error("at least one round")
@@ -145,10 +153,10 @@ def main(arguments: list[str]) -> int:
         for path in options.remove:
             path.unlink(missing_ok=True)
 
-    clock = printed_seconds if options.inside else None
+    clock = told_seconds if options.inside else None
     try:
         print(report(pair(options.a, options.b, options.rounds, before, clock)))
-    except RuntimeError as error:
+    except FailedError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

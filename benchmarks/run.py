@@ -1,285 +1,141 @@
-"""The headline measurements, as Markdown.
+"""All measurements, as Markdown and as a picture.
 
-    python benchmarks/run.py            a few minutes, 1 GB of captures
-    python benchmarks/run.py --quick    under a minute, to see that nothing broke
-    python benchmarks/run.py --large    with a capture of 1.3 GB
+    python benchmarks/run.py --docs     everything; the results go into docs/benchmarks.md
+    python benchmarks/run.py --quick    under two minutes, to see that nothing broke
+    python benchmarks/run.py --large    with a capture of 2 GB, and ten million packets against one
 
-Every answer is checked before it is timed. Every time is one of an interleaved pair of fresh processes
-(see pair.py).
+Every answer is checked before it is timed. Every time is one of an interleaved pair of fresh processes (see pair.py).
+Captures, the peers' environments and the results stay in build/benchmarks, which `make clean` deletes.
 """
 
 import argparse
-import json
-import statistics
-import subprocess
+import shutil
 import sys
 import tempfile
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import cut
+import cases
+import contest
+import forms
+import functions
 import machine
-from pair import PairResult, Run, pair, printed_seconds, run
+import picture
+import report
+from measure import Case, Meter, Result
 
 import data
 
-SMALL = Path(__file__).parents[1] / "tests" / "data" / "01-curl-nva1.pcap"
-FOUR = ["ts", "vni", "src", "dst"]
-FULL = {"imix": 1_000_000, "mtu": 250_000, "flood": 1_000_000}
+FULL = {"imix": 1_000_000, "mtu": 125_000, "flood": 1_500_000}
 QUICK = {"imix": 200_000, "mtu": 50_000, "flood": 200_000}
-LARGE = {"imix": 3_000_000}
-SPREAD = "ratio (least, quartiles, greatest)"
-
-#: run as `python -c READ PATH COLUMNS`; the import is not timed, the call and nothing else is
-READ = """
-import sys, time
-import numpy
-import vxtap
-columns = sys.argv[2].split(",") if sys.argv[2] else None
-read, _ = vxtap.read, vxtap.PACKET
-start = time.perf_counter()
-packets = read(sys.argv[1], columns=columns)
-seconds = time.perf_counter() - start
-assert columns is None or list(packets.dtype.names) == columns
-inner = packets["caplen"].sum(dtype="u8") if columns is None else 0
-vnis = packets["vni"].sum(dtype="u8")
-micros = packets["ts"].astype("M8[us]").astype("u8").sum(dtype="u8") % 2**63
-print("packets", len(packets), "vnis", vnis, "inner", inner, "clock", micros, "seconds", f"{seconds:.6f}")
-"""
+LARGE = ("imix", 4_750_000)  # a little over 2 GB
+GROWTH = (1_000_000, 10_000_000)  # packets of a flood
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What all measurements need."""
-
-    walk: Path
-    scratch: Path  # on a memory file system
-    rounds: int
-    itemsize: int
-    python: str = sys.executable
-
-    def vxtap(self, *arguments: str) -> list[str]:
-        return [self.python, "-m", "vxtap", *arguments]
+def captures(options: argparse.Namespace) -> dict[str, Path]:
+    """The three shapes, made where they are not there yet."""
+    sizes = QUICK if options.quick else FULL
+    if options.megabytes is not None:
+        size = options.megabytes * 1_000_000
+        return {shape: data.ensure(shape, size=size, folder=options.folder) for shape in sizes}
+    return {shape: data.ensure(shape, packets=packets, folder=options.folder) for shape, packets in sizes.items()}
 
 
-@dataclass(slots=True)
-class Table:
-    """A Markdown table that prints itself row by row."""
-
-    title: str
-    header: list[str]
-    rows: list[list[str]] = field(default_factory=list)
-
-    def start(self) -> None:
-        print(f"\n### {self.title}\n")
-        print("| " + " | ".join(self.header) + " |")
-        print("|" + "---|" * len(self.header), flush=True)
-
-    def add(self, *cells: str) -> None:
-        self.rows.append(list(cells))
-        print("| " + " | ".join(cells) + " |", flush=True)
-
-
-def ratio(result: PairResult) -> str:
-    low, first, third, high = result.spread
-    return f"**{result.ratio:.2f}** ({low:.2f}, {first:.2f} to {third:.2f}, {high:.2f})"
+def all_cases(bench: cases.Bench, scratch: Path, options: argparse.Namespace) -> Iterator[Case]:
+    """Everything that is measured, in the order of the report; captures are made when it is their turn."""
+    made = captures(options)
+    imix, mtu, flood = made["imix"], made["mtu"], made["flood"]
+    blocks = forms.ensure("pcapng", imix)
+    large = [data.ensure(LARGE[0], packets=LARGE[1], folder=options.folder)] if options.large else []
+    yield from cases.decaps(bench, [*large, imix, mtu, flood, blocks], imix)
+    yield from cases.reads(bench, [imix, mtu, flood])
+    yield from cases.starts(bench)
+    yield from cases.stages(bench, mtu)
+    yield from cases.memories(bench, [*large, imix, blocks, forms.ensure("fragments", mtu), flood])
+    if options.large:
+        few, many = (data.ensure("flood", packets=packets, folder=scratch) for packets in GROWTH)
+        yield from cases.growth(bench, few, many)
+    else:
+        yield from cases.no_growth("takes --large")
+    yield from contest.Contest(bench, imix, options.quick).cases()
+    yield from cases.floors(bench, imix)
 
 
-def milliseconds(seconds: float) -> str:
-    return f"{1000 * seconds:.1f}"
+def measure(meter: Meter, found: Iterator[Case]) -> Iterator[Result]:
+    """The results, each told on standard error as it comes."""
+    for case in found:
+        result = meter.measure(case)
+        print(report.line(result), file=sys.stderr, flush=True)
+        yield result
 
 
-def words(output: str) -> dict[str, str]:
-    """`packets 5 seconds 0.25` as a dictionary."""
-    parts = output.split()
-    return dict(zip(parts[::2], parts[1::2], strict=True))
-
-
-def demand(what: str, found: object, expected: object) -> None:
-    if found != expected:
-        raise AssertionError(f"{what}: {found}, expected {expected}")
-
-
-def measure_decap(tools: Tools, captures: dict[str, Path]) -> dict[str, float]:
-    """`vxtap decap` against `cp`; gives the peak memory of each decap in MiB."""
-    table = Table(
-        "Decapsulating a file against copying it (whole commands; goal: at most 1.00)",
-        ["capture", "MB", "packets", "vxtap decap, ms", "cp, ms", SPREAD, "GB/s"],
-    )
-    table.start()
-    peaks = {}
-    out = tools.scratch / "out.pcap"
-    for name, path in captures.items():
-        facts = data.facts_of(path)
-        decap = tools.vxtap("decap", str(path), "-o", str(out), "--quiet")
-        out.unlink(missing_ok=True)
-        run(decap)
-        data.check_inner(out, facts)
-        copy = ["cp", "--reflink=never", str(path), str(out)]
-        result = pair(decap, copy, tools.rounds, lambda: out.unlink(missing_ok=True))
-        out.unlink(missing_ok=True)
-        ours, theirs = result.seconds
-        peaks[name] = result.peaks[0]
-        speed = f"{facts.bytes / ours / 1e9:.2f}"
-        size = [f"{facts.bytes / 1e6:.0f}", f"{facts.packets:,}"]
-        table.add(name, *size, milliseconds(ours), milliseconds(theirs), ratio(result), speed)
-    return peaks
-
-
-def measure_stages(tools: Tools, path: Path) -> None:
-    """What the stages that remember packets cost, on the full-MTU capture: each against the same job without it."""
-    table = Table(
-        "Second sights and reassembly (whole commands)",
-        ["job", "ms", "against", "ms", SPREAD, "goal"],
-    )
-    table.start()
-    out = tools.scratch / "out.pcap"
-    fragments = cut.ensure(path)
-    plain = tools.vxtap("decap", str(path), "-o", str(out), "--quiet")
-    cases = [
-        ("looking for second sights", plain, "`--no-once`", [*plain, "--no-once"], "1.05"),
-        (
-            "every packet in two fragments",
-            tools.vxtap("decap", str(fragments), "-o", str(out), "--quiet"),
-            "the same packets whole",
-            plain,
-            "1.6",
-        ),
-    ]
-    for name, command, other, reference, goal in cases:
-        for one in (command, reference):
-            out.unlink(missing_ok=True)
-            run(one)
-            data.check_inner(out, data.facts_of(path))
-        result = pair(command, reference, tools.rounds, lambda: out.unlink(missing_ok=True))
-        ours, theirs = result.seconds
-        table.add(name, milliseconds(ours), other, milliseconds(theirs), ratio(result), goal)
-    out.unlink(missing_ok=True)
-
-
-def check_read(one: Run, facts: data.Facts, columns: list[str]) -> None:
-    said = words(one.output)
-    demand("rows", int(said["packets"]), facts.decapsulated)
-    demand("sum of vni", int(said["vnis"]), facts.vni_sum)
-    demand("sum of ts", int(said["clock"]), facts.clock % 2**63)
-    if not columns:
-        demand("sum of caplen", int(said["inner"]), facts.inner_bytes)
-
-
-def measure_read(tools: Tools, captures: dict[str, Path]) -> None:
-    """`vxtap.read` against the walk over the record headers, both by their own clocks."""
-    table = Table(
-        "Reading packets against walking the record headers (in process)",
-        ["capture", "columns", "walk stores", "vxtap.read, ms", "walk, ms", SPREAD, "goal", "ns/packet"],
-    )
-    table.start()
-    for name, path in captures.items():
-        facts = data.facts_of(path)
-        for columns, store, goal in (([], tools.itemsize, "1.3"), (FOUR, 0, "1.2")):
-            read = [tools.python, "-c", READ, str(path), ",".join(columns)]
-            walk = [str(tools.walk), str(path), *([str(store)] if store else [])]
-            check_read(run(read), facts, columns)
-            demand("packets of the walk", int(words(run(walk).output)["packets"]), facts.packets)
-            result = pair(read, walk, tools.rounds, inside=printed_seconds)
-            ours, theirs = result.seconds
-            label = [str(len(columns) or "all"), f"{store} bytes" if store else "nothing"]
-            times = milliseconds(ours), milliseconds(theirs)
-            table.add(name, *label, *times, ratio(result), goal, f"{1e9 * ours / facts.packets:.0f}")
-
-
-def check_small(tools: Tools, out: Path) -> None:
-    """The small capture gives one inner frame for each of its VXLAN packets, by vxtap's own count."""
-    out.unlink(missing_ok=True)
-    one = run(tools.vxtap("decap", str(SMALL), "-o", str(out), "--json"))
-    report = json.loads(one.output)
-    demand("outcomes", report["decapsulated"] + sum(report["skipped"].values()), report["frames"])
-    demand("inner frames", data.inner_of(out)[0], report["decapsulated"])
-
-
-def measure_start(tools: Tools) -> None:
-    """What a command costs before it does anything."""
-    table = Table(
-        "Starting up (whole processes)",
-        ["command", "ms", "against", "ms", "difference, ms", "goal"],
-    )
-    table.start()
-    python = [tools.python, "-c"]
-    out = tools.scratch / "small.pcap"
-    bare = ("a bare interpreter", [*python, "pass"])
-    cases = [
-        ("`import vxtap`", [*python, "import vxtap"], "`import numpy`", [*python, "import numpy"], ""),
-        ("`import vxtap`", [*python, "import vxtap"], *bare, ""),
-        ("`vxtap --help`", tools.vxtap("--help"), *bare, "60"),
-    ]
-    if SMALL.exists():
-        check_small(tools, out)
-        decap = tools.vxtap("decap", str(SMALL), "-o", str(out), "--quiet")
-        cases.append((f"`vxtap decap` of {SMALL.stat().st_size:,} bytes", decap, *bare, ""))
-    for name, command, other, reference, goal in cases:
-        result = pair(command, reference, tools.rounds + 4, lambda: out.unlink(missing_ok=True))
-        ours, theirs = result.seconds
-        difference = f"**{milliseconds(result.difference)}**"
-        table.add(name, milliseconds(ours), other, milliseconds(theirs), difference, goal)
-    if not SMALL.exists():
-        print("\nThe small capture of tests/data is not there: not measured.")
-
-
-def measure_memory(tools: Tools, peaks: dict[str, float]) -> None:
-    table = Table(
-        "Peak memory of `vxtap decap` (MiB; goal: at most 64 above a bare interpreter)",
-        ["capture", "decap", "bare interpreter", "difference"],
-    )
-    table.start()
-    bare = statistics.median(run([tools.python, "-c", "pass"]).peak for _ in range(3))
-    for name, peak in peaks.items():
-        table.add(name, f"{peak:.1f}", f"{bare:.1f}", f"**{peak - bare:.1f}**")
-
-
-def itemsize(python: str) -> int:
-    script = "import vxtap; print(vxtap.PACKET.itemsize)"
-    return int(subprocess.run([python, "-c", script], check=True, capture_output=True, text=True).stdout)
-
-
-def print_machine() -> None:
-    print("## vxtap, measured\n")
+def facts(started: float, load: float) -> list[str]:
+    """What has to be known about the numbers."""
     versions = [f"{module}: {machine.version_of(module)}" for module in ("numpy", "vxtap")]
-    for fact in (*machine.facts(), *versions):
-        print(f"- {fact}")
-    print("\nOn a shared machine absolute times mean little; the ratios of interleaved pairs mean more.")
-    print("The authors of vxtap wrote this, and are biased.", flush=True)
+    minutes = f"{(time.monotonic() - started) / 60:.0f} minutes in all"
+    loads = f"load of the machine: {load:.1f} before, {machine.load():.1f} at the end, of which 1 is ours"
+    return [*machine.facts(), *versions, loads, minutes]
+
+
+def publish(options: argparse.Namespace, results: list[Result], known: list[str], command: str) -> None:
+    """Markdown on standard output, and everything in the folder; with --docs in the documentation too."""
+    name = "quick" if options.quick else "results"
+    report.save(options.folder / f"{name}.json", results, known, command)
+    text = report.text(results, known, command)
+    (options.folder / f"{name}.md").write_text(text + "\n")
+    print(text)
+    drawn = options.folder / f"{name}.svg"
+    if picture.possible():
+        picture.draw(results, drawn)
+    else:
+        print(picture.MISSING, file=sys.stderr)
+    if options.docs:
+        report.put_tables(report.PAGE)
+        report.put(report.PAGE, "measured", text)
+        if picture.possible():
+            shutil.copyfile(drawn, report.PAGE.with_suffix(".svg"))
+
+
+def command_of(options: argparse.Namespace) -> str:
+    """How to do this again; without where it was done."""
+    flags = [f"--{name}" for name in ("quick", "large", "docs") if getattr(options, name)]
+    sizes = [] if options.megabytes is None else ["--megabytes", str(options.megabytes)]
+    return " ".join(["python benchmarks/run.py", *flags, *sizes, "--rounds", str(options.rounds)])
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure vxtap against its floor.")
+    parser = argparse.ArgumentParser(description="Measure vxtap against its floors and its peers.")
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="smaller captures, fewer rounds, under a minute")
-    size.add_argument("--large", action="store_true", help="a capture over 1 GB as well")
+    size.add_argument("--quick", action="store_true", help="smaller captures, fewer rounds, fewer peers")
+    size.add_argument("--large", action="store_true", help="a capture of 2 GB and ten million packets as well")
+    parser.add_argument("--megabytes", type=int, default=None, metavar="N", help="size of each capture")
     parser.add_argument("--rounds", type=int, default=None, help="default: 9, with --quick 5")
-    parser.add_argument("--folder", type=Path, default=None, help="where the captures are made and kept")
-    return parser.parse_args(arguments)
+    parser.add_argument("--folder", type=Path, default=data.FOLDER, help="where everything is made and kept")
+    parser.add_argument("--docs", action="store_true", help="put the results into docs/benchmarks.md")
+    options = parser.parse_args(arguments)
+    if options.docs and options.quick:
+        parser.error("--quick is not for quoting: no --docs with it")
+    options.rounds = options.rounds or (5 if options.quick else 9)
+    return options
 
 
 def main(arguments: list[str]) -> int:
-    options = parse(arguments)
-    print_machine()
-    rounds = options.rounds or (5 if options.quick else 9)
-    sizes = list((QUICK if options.quick else FULL).items()) + (list(LARGE.items()) if options.large else [])
-    made = [(shape, data.ensure(shape, packets=packets, folder=options.folder)) for shape, packets in sizes]
-    captures = {f"{shape} {path.stat().st_size / 1e6:.0f} MB": path for shape, path in made}
-    memory = machine.memory_folder(2 * max(path.stat().st_size for path in captures.values()))
+    options, started, load = parse(arguments), time.monotonic(), machine.load()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    memory = machine.memory_folder(6_000_000_000 if options.large else 1_500_000_000)
     if memory is None:
-        print("\nNo memory file system with enough room: the outputs go to a disk, and its speed counts.")
+        print("No memory file system with enough room: the outputs go to a disk, and its speed counts.")
     with (
         tempfile.TemporaryDirectory(prefix="vxtap-floor-") as build,
         tempfile.TemporaryDirectory(prefix="vxtap-output-", dir=memory) as scratch,
     ):
-        walk = machine.build_walk(Path(build))
-        tools = Tools(walk, Path(scratch), rounds, itemsize(sys.executable))
-        peaks = measure_decap(tools, captures)
-        measure_stages(tools, dict(made)["mtu"])
-        measure_read(tools, captures)
-        measure_start(tools)
-        measure_memory(tools, peaks)
+        floors = cases.Floors(*(machine.build_floor(name, Path(build)) for name in ("walk", "copy")))
+        meter = Meter(Path(scratch) / "out.pcap", options.rounds)
+        bench = cases.Bench(meter, floors, cases.abilities(meter.out))
+        results = list(measure(meter, all_cases(bench, Path(scratch), options)))
+        results += functions.measure(Path(scratch) / "functions.json")
+        publish(options, results, facts(started, load), command_of(options))
     return 0
 
 

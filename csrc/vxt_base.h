@@ -15,15 +15,21 @@
  * whatever their size, so that what one finds stays in registers for the next. All of the core is compiled as one file
  * (vxtap.c) for the same reason. A local whose address goes to a function that is not inlined lives in memory from then
  * on, so the rare ways are given copies of it. */
-#if defined(__clang__)
+#if defined(__has_feature)
+#define VXT_HAS(feature) __has_feature(feature)
+#else
+#define VXT_HAS(feature) 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || VXT_HAS(address_sanitizer) || !defined(__GNUC__)
+#define VXT_INLINE static inline /* with a sanitizer's checks of every load, such large functions take minutes to compile */
+#define VXT_HOT
+#elif defined(__clang__)
 #define VXT_INLINE static inline __attribute__((always_inline))
 #define VXT_HOT __attribute__((always_inline))
-#elif defined(__GNUC__)
+#else
 #define VXT_INLINE static inline __attribute__((always_inline))
 #define VXT_HOT inline __attribute__((always_inline))
-#else
-#define VXT_INLINE static inline
-#define VXT_HOT
 #endif
 
 /* What is nearly always so: the usual way is what compilers spend their care on. */

@@ -40,7 +40,7 @@ LAYERS = (
     "vxtap.ends vxtap.follow vxtap.splits",
     "vxtap.parts",
     "vxtap.middle",
-    "vxtap.passes",
+    "vxtap.passes vxtap.pipeline",
     "vxtap.pieces vxtap.ranges",
     "vxtap.capture vxtap.rewrite vxtap.survey",
     "vxtap.__init__",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vxtap import _core
+from vxtap.compressed import BLOCK
 from vxtap.ends import Ends
 from vxtap.enums import Status
 from vxtap.errors import OptionError, VxtapError, fault
@@ -79,7 +80,7 @@ class Pass:
         The byte of the capture where it ends; 0: it goes to the end.
     """
 
-    def __init__(self, files: Rotation, books: _core.Pass, *, strict: bool) -> None:
+    def __init__(self, files: Rotation, books: _core.Pass, *, strict: bool, block: int = BLOCK) -> None:
         self.books = books
         self.files = files
         self.error: VxtapError | OSError | MemoryError | None = None
@@ -91,7 +92,7 @@ class Pass:
         self._draining = False
         self._strict = strict
         self._lock = threading.Lock()
-        self.window = Window(files.origin)
+        self.window = Window(files.origin, block)
         books.can_recall = files.origin.can_seek
         if files.begin:
             self._begin_in_the_middle()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vxtap import _core
-from vxtap.compressed import BLOCK
 from vxtap.enums import Status
 from vxtap.errors import OptionError, VxtapError
 from vxtap.options import DEFAULT_PORTS, Options
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from vxtap.follow import Stop
     from vxtap.options import Numbers, OuterOptions
+    from vxtap.pipeline import Pipeline
     from vxtap.report import Report
     from vxtap.rotation import Rotation
     from vxtap.sink import Target
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 
     #: Told after every block: bytes read, bytes in all (None where nobody knows).
     Progress = Callable[[int, int | None], None]
+
+#: Bytes read and written at a time. Here, unlike where rows are made, what a block costs counts for more than that it
+#: stays in the nearest cache.
+BLOCK = 1 << 20
+
+# Bytes from which on a second thread is worth its start.
+_LARGE = 8 << 20
 
 _COMPRESSED = {".gz", ".zst", ".lz4", ".xz", ".bz2"}
 _SUFFIXES: dict[str, Literal["pcap", "pcapng"]] = {".pcapng": "pcapng", ".ntar": "pcapng"}
@@ -52,6 +59,14 @@ def output_format(target: Target, options: Options) -> Literal["pcap", "pcapng"]
             )
         return "pcapng"
     return chosen
+
+
+def _use_two(workers: int | None, size: int) -> bool:
+    """Whether two threads work on so many bytes: as asked for, else where there are cores and it pays."""
+    if workers is not None:
+        return workers > 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores > 1 and size >= _LARGE
 
 
 class Finished(NamedTuple):
@@ -81,10 +96,31 @@ class Decap(Pass):
             census=True,
             seed=SEED,
         )
-        super().__init__(files, rewriter, strict=options.strict)
-        self._spare = bytearray(BLOCK)
+        super().__init__(files, rewriter, strict=options.strict, block=BLOCK)
+        self._spare = memoryview(bytearray(BLOCK))
+        self._given: memoryview | None = None  # what the sink was given last, and may not have written yet
 
-    def run(self, sink: Sink, progress: Progress | None = None) -> None:
+    def run_on(self, sink: Sink, workers: int | None, progress: Progress | None) -> None:
+        """Do `run` with one thread or two, whatever is asked for and possible."""
+        sink.whole_pages = self.files.size is not None  # else it may be long until the next bytes come
+        if not (self._are_files and sink.is_own_file and _use_two(workers, self.files.size or 0)):
+            self.run(sink, progress)
+            return
+        from vxtap.pipeline import Pipeline  # only here: small captures are done by then
+
+        with ExitStack() as stack:
+            output: Sink | Pipeline = sink
+            with suppress(RuntimeError):  # no thread is to be had: one does it
+                output = pipeline = stack.enter_context(Pipeline(sink, BLOCK))
+                self.window.renew = pipeline.renew
+            self.run(output, progress)
+
+    @property
+    def _are_files(self) -> bool:
+        """Whether nothing has to be waited for: where the size is known, it is files, or memory."""
+        return self.files.size is not None and self.files.origin.memory is None
+
+    def run(self, sink: Sink | Pipeline, progress: Progress | None = None) -> None:
         """Write everything up to the end of the source, or up to a fault, which is left in `error`."""
         self.begin()
         total = self.files.size
@@ -96,6 +132,7 @@ class Decap(Pass):
                 self.more()
         if self.error is None or self.books.frames:
             sink.write(self.books.end_output())
+        sink.settle()
 
     def report(self) -> Report:
         """The books so far, with what only a writer knows; `bytes_out` is the sink's to tell."""
@@ -104,21 +141,26 @@ class Decap(Pass):
         report.times_lost = self.books.times_lost
         return report
 
-    def _block(self, sink: Sink) -> int:
+    def _block(self, sink: Sink | Pipeline) -> int:
         """Rewrite what is in the window, until it wants more input."""
         window = self.window
         in_place = window.origin.memory is None
         while True:
-            target = None if in_place else self._spare
-            status, used, made = self.books.rewrite(window.buffer, window.start, window.end, target)
+            target = window.buffer if in_place else self._spare
+            if target is self._given or not in_place:
+                sink.settle()
+            status, used, made = self.books.rewrite(
+                window.buffer, window.start, window.end, None if in_place else target
+            )
             self.moved(status, used)
-            sink.write(memoryview(window.buffer if target is None else target)[:made])
+            sink.write(target[:made])
+            self._given = target
             if status != MORE_OUTPUT:
                 return status
             # The consumed bytes are room now; a frame that does not fit even so goes to the second buffer, which grows
             # until it does: frames have a limit.
             if not used and not made and not in_place:
-                self._spare = bytearray(2 * len(self._spare))
+                self._spare = memoryview(bytearray(2 * len(self._spare)))
             in_place = window.origin.memory is None and made > 0
 
 
@@ -133,6 +175,7 @@ def decap(
     ethernet: bool = False,
     strict: bool = False,
     follow: bool = False,
+    workers: int | None = None,
     progress: Progress | None = None,
     **outer: Unpack[OuterOptions],
 ) -> Report:
@@ -144,20 +187,21 @@ def decap(
         As for `vxtap.open`; '-' is standard input; a list, or a text with a wildcard, is a rotated set.
     dest : str, os.PathLike or binary file object
         Where to; '-' is standard output. A path is written beside its target and renamed when complete.
-    ports, vni, tunnels, depth, once, partial, fragment_timeout, fragment_memory
+    ports, vni, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
     keep_others : bool
         Write frames that are not decapsulated as they are, on an interface of their own (pcapng only).
     format : {"pcap", "pcapng"}, optional
-        Of the output; by the suffix of `dest` otherwise, else pcap, which has microseconds, or nanoseconds where the
-        source (or a file of the set) has. In pcapng every tunnel (VNI and endpoints) has an interface, named so.
+        Of the output; otherwise by the suffix of `dest`, else pcap, with microseconds, or nanoseconds where the source
+        (or a file of the set) has them. In pcapng every tunnel (VNI and endpoints) has an interface, named so.
     ethernet : bool
         Write inner frames that start with IP behind an Ethernet header that is made up (see `vxtap.Options`).
-    strict : bool
-        Raise `TruncatedError` for a capture that ends within a record (after all whole records were written).
     follow : bool
         Wait for more at the end of a file, as `vxtap.open` does. Ctrl-C is the normal end then; a second one raises
         `KeyboardInterrupt`, and leaves no output.
+    workers : int, optional
+        With 2, a thread of its own writes while the next block is read: the same bytes, and only from files to a file
+        named by its path. More do not help one output. By default 2 where there are several cores and much to read.
     progress : callable, optional
         Called after every block with the bytes read and the bytes in all (None where nobody knows).
 
@@ -171,16 +215,14 @@ def decap(
     OptionError, OSError
         For options that make no sense, an output that is the input, what cannot be read or written; no output is left.
     FormatError
-        For a file that is not a capture, where no output is left, or one that is damaged from some byte on: then the
-        output holds all frames before it.
+        For a file that is no capture, or is damaged from some byte on: an output holds the frames before it, if any.
 
     Examples
     --------
-    >>> report = vxtap.decap("nva.pcap", "inner.pcap")
-    >>> print(report)
+    >>> print(vxtap.decap("nva.pcap", "inner.pcap"))
     """
-    own: dict[str, Any] = {"keep_others": keep_others, "format": format, "ethernet": ethernet, "follow": follow}
-    options = Options(ports=ports, vni=vni, strict=strict, **own, **outer)
+    own: dict[str, Any] = {"keep_others": keep_others, "format": format, "ethernet": ethernet, "workers": workers}
+    options = Options(ports=ports, vni=vni, strict=strict, follow=follow, **own, **outer)
     return run_decap(source, dest, options, progress).report
 
 
@@ -210,7 +252,7 @@ def _run(source: Sources, dest: Target, options: Options, progress: Progress | N
             raise OptionError(f"{job.files.name}: {which}, and would be overwritten")
         # Signals are noted only from here on: opening a pipe that nobody writes to yet must end at once.
         with stop or nullcontext(), Sink(dest) as sink:
-            job.run(sink, progress)
+            job.run_on(sink, options.workers, progress)
             report = job.report()
             report.bytes_out = sink.size
             if job.error is None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # Paths that name something open already: writing to it is what is meant, not taking its place.
 _DESCRIPTOR = re.compile(r"/dev/(fd/\d+|std(out|err))|/proc/(self|\d+)/fd/\d+")
 
+_PAGE = 4096
+
 
 class Sink:
     """An output, used as a context: `commit` makes it whole; leaving without that takes it back.
@@ -40,15 +42,20 @@ class Sink:
     name : str
         For messages.
     size : int
-        Bytes written so far.
+        Bytes given to `write` so far.
+    whole_pages : bool
+        Nobody looks at the file until it is whole: write pages of it, and keep back what does not fill one.
     """
 
     def __init__(self, target: Target) -> None:
         self.name = "standard output"
         self.size = 0
+        self.whole_pages = False
+        self._held = bytearray()
         self._path: str | None = None  # the name that the finished file will take
         self._beside: str | None = None
         self._close = True
+        self._own = True
         self._target: str | None = None
         self._file: BinaryIO | io.FileIO | None = None
         if not isinstance(target, str | os.PathLike):
@@ -58,7 +65,7 @@ class Sink:
                 raise OptionError("expected a file object opened in binary mode to write to, got one for text")
             self.name = printable(str(getattr(target, "name", type(target).__name__)))
             self._file = target
-            self._close = False
+            self._own = self._close = False
         elif os.fspath(target) == "-":
             if sys.stdout is None:
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF), self.name)
@@ -97,10 +104,38 @@ class Sink:
         """The same about the target: nobody knows of the file beside it."""
         return type(error)(error.errno, error.strerror, self.name)
 
+    @property
+    def is_own_file(self) -> bool:
+        """Whether this is a regular file that was opened here: writing to it never waits for anybody."""
+        return self._own and self._file is not None and stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+
     def write(self, data: Buffer) -> None:
         """Write all of it."""
-        assert self._file is not None
         view = memoryview(data).cast("B")
+        self.size += len(view)
+        if self.whole_pages and self._beside is not None and view:
+            view = self._whole_pages(view)
+        self._put(view)
+
+    def settle(self) -> None:
+        """Wait until all is written, as it always is here; see `vxtap.pipeline`."""
+
+    def _whole_pages(self, data: memoryview) -> memoryview:
+        """What fills pages: to write one in two parts costs more. The rest waits for what comes next, or `commit`."""
+        if self._held:
+            room = _PAGE - len(self._held)
+            self._held += data[:room]
+            data = data[room:]
+            if len(self._held) < _PAGE:
+                return data
+            self._put(memoryview(self._held))
+            self._held = bytearray()
+        whole = len(data) - len(data) % _PAGE
+        self._held += data[whole:]
+        return data[:whole]
+
+    def _put(self, view: memoryview) -> None:
+        assert self._file is not None
         try:
             while view:
                 count = self._file.write(view)
@@ -108,7 +143,6 @@ class Sink:
                     raise BlockingIOError(f"{self.name}: cannot write now, and the file object does not wait")
                 if not 0 < count <= len(view):
                     raise OSError(errno.EIO, f"write() said that it wrote {count} of {len(view)} bytes", self.name)
-                self.size += count
                 view = view[count:]
         except OSError as error:
             if error.filename is None and error.errno is not None:
@@ -121,6 +155,7 @@ class Sink:
         if not self._close:
             getattr(self._file, "flush", lambda: None)()
             return
+        self._put(memoryview(self._held))
         try:
             self._file.close()  # where some file systems tell at last that there was no room
             if self._beside is not None and self._path is not None:

@@ -14,6 +14,7 @@ from vxtap.compressed import BLOCK, GZIP, Gunzip
 from vxtap.errors import OptionError, UnsupportedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeAlias
 
     from typing_extensions import Buffer
@@ -308,10 +309,16 @@ class Window:
 
     For a buffer that is all of it, without a copy. For anything else it is a block of about `BLOCK` bytes that is
     used again and again, and grows only where one record is larger, as its bytes arrive.
+
+    Attributes
+    ----------
+    renew : callable or None
+        Gives another block to go on in, for one and the number of bytes that are left in it; None for the same one.
     """
 
     def __init__(self, origin: Origin, block: int = BLOCK) -> None:
         self._block = memoryview(bytearray(block))
+        self.renew: Callable[[memoryview, int], memoryview] | None = None
         self.turn(origin, 0)
 
     def turn(self, origin: Origin, offset: int) -> None:
@@ -340,9 +347,8 @@ class Window:
         """Bring more bytes in behind those that are left; False at the end of the source."""
         if self.origin.memory is not None:
             return False
-        self.buffer[: self.left] = self.buffer[self.start : self.end]
-        self.offset += self.start
-        self.start, self.end = 0, self.left
+        if self.start:
+            self._move()
         if self.end == len(self.buffer):
             larger = memoryview(bytearray(2 * len(self.buffer)))
             larger[: self.end] = self.buffer
@@ -356,6 +362,16 @@ class Window:
                 self.end = 0
                 return self.more()
         return count > 0
+
+    def _move(self) -> None:
+        """Bring what is left to the beginning of a block."""
+        left, block = self.left, self._block
+        if self.renew is not None:
+            block = self.renew(block, left)
+        block[:left] = self.buffer[self.start : self.end]
+        self.buffer = self._block = block
+        self.offset += self.start
+        self.start, self.end = 0, left
 
     def jump(self, offset: int) -> None:
         """Go on at another byte of the capture, in a source that can be read again and is not compressed."""

@@ -13,7 +13,6 @@ import hashlib
 import json
 import platform
 import shutil
-import struct
 import subprocess
 import sys
 from collections import Counter
@@ -24,7 +23,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import callgrind
-import cut
+import forms
 import gate
 import machine
 
@@ -41,34 +40,15 @@ JOBS = ("rows", "columns", "pcap", "pcapng")
 FLAGS = ["-std=c11", "-O3", "-fPIC", "-fvisibility=hidden", "-g"]
 
 
-def pcapng(path: Path) -> Path:
-    """The same frames as one section of enhanced packet blocks."""
-    raw, target = path.read_bytes(), path.with_suffix(".pcapng")
-    (linktype,) = struct.unpack_from("<I", raw, 20)
-    blocks = [struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)]
-    blocks.append(struct.pack("<IIHHII", 1, 20, linktype, 0, 0, 20))
-    at = 24
-    while at < len(raw):
-        seconds, part, caplen, wirelen = struct.unpack_from("<IIII", raw, at)
-        ticks = seconds * 1_000_000 + part
-        body = raw[at + 16 : at + 16 + caplen] + bytes(-caplen % 4)
-        total = 32 + len(body)
-        head = struct.pack("<IIIIIII", 6, total, 0, ticks >> 32, ticks & 0xFFFFFFFF, caplen, wirelen)
-        blocks += [head, body, struct.pack("<I", total)]
-        at += 16 + caplen
-    target.write_bytes(b"".join(blocks))
-    return target
-
-
 def inputs() -> dict[str, Path]:
     """Name -> a capture of PACKETS packets."""
     made = {}
     for shape in ("flood", "imix", "mtu"):
         made[shape] = BUILD / f"{shape}.pcap"
         data.write(shape, made[shape], packets=PACKETS)
-    made["fragments"] = BUILD / "fragments.pcap"
-    cut.cut(made["mtu"], made["fragments"])
-    made["pcapng"] = pcapng(made["imix"])
+    for form, shape in (("fragments", "mtu"), ("pcapng", "imix")):
+        made[form] = BUILD / f"{form}{forms.FORMS[form][0]}"
+        forms.change(form, made[shape], made[form])
     return made
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BEFORE = b"before"
 NO_SPACE = "No space left on device"
 IN_A_NAMESPACE = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() else [])]
-MANY = 4_000  # frames: more than a file system of 64 KiB has room for
+MANY = 12_000  # frames: more than a file system of 64 KiB has room for, and more than a block
 
 
 @pytest.fixture
@@ -36,6 +36,13 @@ def source(tmp_path: Path) -> Path:
     path = tmp_path / "in.pcap"
     path.write_bytes(capture(MANY))
     return path
+
+
+@pytest.fixture(params=[1, 2], ids=["alone", "two"])
+def workers(request: pytest.FixtureRequest) -> int:
+    """One thread, or one that reads and one that writes."""
+    found: int = request.param
+    return found
 
 
 # ---------------------------------------------------------------- a file system that is full
@@ -71,9 +78,9 @@ def vxtap_command(*args: object) -> str:
 
 @pytest.mark.usefixtures("source")
 @pytest.mark.parametrize("options", [(), ("--keep-others", "--format", "pcapng")], ids=["pcap", "pcapng"])
-def test_no_room(options: tuple[str, ...], small: Small) -> None:
+def test_no_room(options: tuple[str, ...], workers: int, small: Small) -> None:
     """It is full in the middle: what was there stays, and there is room again."""
-    decap = vxtap_command("decap", "in.pcap", "-o", "disk/x.pcap", *options)
+    decap = vxtap_command("decap", "in.pcap", "-o", "disk/x.pcap", "--workers", workers, *options)
     ran = small(decap)
     assert (ran.status, ran.out) == (3, "\n\n")
     assert ran.err == f"vxtap: disk/x.pcap: {NO_SPACE}\n"
@@ -90,9 +97,9 @@ def test_no_room_for_another_file(small: Small) -> None:
 
 
 @pytest.mark.usefixtures("source")
-def test_no_room_behind_standard_output(small: Small) -> None:
+def test_no_room_behind_standard_output(workers: int, small: Small) -> None:
     """Then the half file is the shell's, which made it; the status tells."""
-    ran = small(f"{vxtap_command('decap', 'in.pcap', '-o', '-')} > disk/x.pcap")
+    ran = small(f"{vxtap_command('decap', 'in.pcap', '-o', '-', '--workers', workers)} > disk/x.pcap")
     assert (ran.status, ran.out, ran.err) == (3, "\nx.pcap\n", f"vxtap: standard output: {NO_SPACE}\n")
     ran = small(f"head -c 65536 /dev/zero > disk/full\n{vxtap_command('info', 'in.pcap')} > disk/x")
     assert (ran.status, ran.out, ran.err) == (3, "\nfull x\n", f"vxtap: standard output: {NO_SPACE}\n")
@@ -106,12 +113,12 @@ def test_room_for_the_capture_but_not_for_the_talk(small: Small) -> None:
     assert (ran.status, ran.out, ran.err) == (0, "\nfull talk\n", "")
 
 
-def test_file_size_limit(shell: Command, source: Path, folder: Path) -> None:
+def test_file_size_limit(workers: int, source: Path, folder: Path) -> None:
     """The same by `ulimit -f`, which needs nobody's permission."""
     for there in (False, True):
         if there:
             (folder / "x.pcap").write_bytes(BEFORE)
-        script = f"ulimit -f 64\n{vxtap_command('decap', source, '-o', folder / 'x.pcap')}"
+        script = f"ulimit -f 64\n{vxtap_command('decap', source, '-o', folder / 'x.pcap', '--workers', workers)}"
         ran = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=DEADLINE, check=False)
         assert (ran.returncode, ran.stdout) == (3, "")
         assert ran.stderr == f"vxtap: {folder / 'x.pcap'}: File too large\n"
@@ -139,15 +146,17 @@ class ClosesBadly(io.FileIO):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_full_at_closing(vx: Command, source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_at_closing(
+    workers: int, vx: Command, source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sink.io, "FileIO", ClosesBadly)
     target = folder / "x.pcap"
-    ran = vx("decap", source, "-o", target)
+    ran = vx("decap", source, "-o", target, "--workers", workers)
     assert (ran.status, ran.out, ran.err) == (3, "", f"vxtap: {target}: {NO_SPACE}\n")
     assert listing(folder) == []
 
 
-def test_failing_twice(source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_twice(workers: int, source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails first is told, and the file is gone all the same."""
     monkeypatch.setattr(sink.io, "FileIO", ClosesBadly)
 
@@ -155,7 +164,7 @@ def test_failing_twice(source: Path, folder: Path, monkeypatch: pytest.MonkeyPat
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        vxtap.decap(source, folder / "x.pcap", progress=progress)
+        vxtap.decap(source, folder / "x.pcap", workers=workers, progress=progress)
     assert listing(folder) == []
 
 
@@ -231,31 +240,33 @@ def in_the_middle(job: Callable[[], object]) -> Callable[[int, int | None], None
     return progress
 
 
-def test_source_vanishes(source: Path, folder: Path) -> None:
+def test_source_vanishes(workers: int, source: Path, folder: Path) -> None:
     """Who has a file open keeps it."""
-    report = vxtap.decap(source, folder / "x.pcap", progress=in_the_middle(source.unlink))
+    report = vxtap.decap(source, folder / "x.pcap", workers=workers, progress=in_the_middle(source.unlink))
     assert (report.frames, report.truncated) == (MANY, False)
     assert len(inner_rows(folder / "x.pcap")) == MANY
 
 
-def test_source_is_cut(source: Path, folder: Path) -> None:
+def test_source_is_cut(workers: int, source: Path, folder: Path) -> None:
     """Somebody empties the file: what has been read is written, and the rest is not made up."""
-    report = vxtap.decap(source, folder / "x.pcap", progress=in_the_middle(lambda: os.truncate(source, 0)))
+    report = vxtap.decap(
+        source, folder / "x.pcap", workers=workers, progress=in_the_middle(lambda: os.truncate(source, 0))
+    )
     assert 0 < report.frames < MANY
     assert report.truncated
     assert len(inner_rows(folder / "x.pcap")) == report.frames
 
 
-def test_folder_of_the_target_vanishes(source: Path, folder: Path) -> None:
+def test_folder_of_the_target_vanishes(workers: int, source: Path, folder: Path) -> None:
     """The message names the target, not a file that nobody knows of."""
     with pytest.raises(FileNotFoundError) as caught:
-        vxtap.decap(source, folder / "x.pcap", progress=in_the_middle(lambda: shutil.rmtree(folder)))
+        vxtap.decap(source, folder / "x.pcap", workers=workers, progress=in_the_middle(lambda: shutil.rmtree(folder)))
     assert caught.value.filename == str(folder / "x.pcap")
     assert not folder.exists()
 
 
-def test_target_becomes_a_folder(source: Path, folder: Path) -> None:
+def test_target_becomes_a_folder(workers: int, source: Path, folder: Path) -> None:
     with pytest.raises(IsADirectoryError) as caught:
-        vxtap.decap(source, folder / "x.pcap", progress=in_the_middle((folder / "x.pcap").mkdir))
+        vxtap.decap(source, folder / "x.pcap", workers=workers, progress=in_the_middle((folder / "x.pcap").mkdir))
     assert caught.value.filename == str(folder / "x.pcap")
     assert listing(folder) == ["x.pcap"]

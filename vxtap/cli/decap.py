@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 def run(args: argparse.Namespace) -> int:
     """Decapsulate; the report goes to standard error, as JSON to standard output where that is free."""
     options = options_of(
-        args, keep_others=args.keep_others, format=args.format, ethernet=args.ethernet, follow=args.follow
+        args,
+        keep_others=args.keep_others,
+        format=args.format,
+        ethernet=args.ethernet,
+        follow=args.follow,
+        workers=args.workers,
     )
     with Bar("decap", quiet=args.quiet) as bar:
         done = run_decap(args.input, args.output, options, bar.advance, (signal.SIGINT, signal.SIGTERM))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from vxtap._version import __version__
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_WIDTH = 80  # of a terminal that nobody knows
 _INPUT = "a pcap or pcapng file, gzip-compressed or not; '-'; or a quoted wildcard, 'x.pcap*', for a rotated set"
 
 
@@ -36,8 +38,18 @@ def _lazily(command: str) -> Callable[[argparse.Namespace], int]:
     return run
 
 
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """As argparse makes one for every option; left to itself it loads what unpacks archives, to ask for the width."""
+    columns = os.environ.get("COLUMNS", "")
+    try:
+        width = int(columns) if columns.isdecimal() else os.get_terminal_size().columns
+    except OSError:  # no terminal
+        width = 0
+    return argparse.HelpFormatter(prog, width=(width or _WIDTH) - 2)
+
+
 def _common() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = argparse.ArgumentParser(add_help=False, formatter_class=_formatter)
     group = common.add_argument_group("common options")
     group.add_argument(
         "--ports",
@@ -95,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vxtap",
         description="The inner traffic of mirrored captures: VXLAN decapsulation.",
+        formatter_class=_formatter,
         epilog="Exit status: 0 done, 1 done but --strict found something, 2 usage, 3 unreadable or unwritable.",
     )
     parser.add_argument("--version", action="version", version=f"vxtap {__version__}")
@@ -104,6 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
     decap = commands.add_parser(
         "decap",
         parents=[common],
+        formatter_class=_formatter,
         help="write the inner frames of a capture as a capture of their own",
         description="Write the inner frames of a capture as a capture of their own. '-' is standard input or output.",
     )
@@ -129,11 +143,18 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="write inner packets that have no Ethernet header behind one that is made up",
     )
+    decap.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="threads: with 2, one reads while the other writes (default: 2 for a large file, else 1)",
+    )
     decap.set_defaults(run=_lazily("decap"))
 
     info = commands.add_parser(
         "info",
         parents=[common],
+        formatter_class=_formatter,
         help="tell what a capture is and holds",
         description="Tell what a capture is and holds: format, interfaces, times, tunnels, and why frames are skipped.",
     )
