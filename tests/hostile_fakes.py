@@ -316,6 +316,17 @@ def pcapng_cases() -> dict[str, Case]:
     }
 
 
+def calm_sections() -> bytes:
+    """Two sections, of which the second has another byte order, an interface more and an idle time between."""
+    file = Pcapng().idb()
+    for i in range(200):
+        file.epb(plain(i), ticks(T0 + i * SECOND))
+    file.unknown(5, bytes(16)).shb(">").idb(tsresol=9).idb()
+    for i in range(200):
+        file.epb(plain(200 + i), ticks(T0 + (300 + i) * SECOND, 9 if i % 2 else 6), 1 - i % 2)
+    return bytes(file)
+
+
 def comment_block(comment: bytes) -> bytes:
     """Packets with a comment that is made of blocks."""
     return bytes(blocks().epb(plain(2), ticks(T0), options=[(1, comment[4:])]).epb(plain(3), ticks(T0)))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from build import IPV6, NANO, SLL2, Pcapng, Record, eth, ext, ipv4, ipv6, pcap, sll2, ticks, udp, vxlan
 from build_fragments import fragment, fragments, parts
+from ranges import borders
 from unit.conftest import T0, inner_frame
 from vxtap import _facts
 
@@ -27,6 +28,12 @@ class Case(NamedTuple):
     data: bytes
     how: Mapping[str, Any] = MappingProxyType({})
     splits: Sequence[int] = ()
+
+
+def split_at(data: bytes, *frames: int, **how: Any) -> Case:
+    """A capture in ranges, the first of which is so many frames long."""
+    found = borders(data)
+    return Case(data, how, [found[count - 1] for count in frames])
 
 
 # ---------------------------------------------------------------- second sights
@@ -65,12 +72,31 @@ def of_64_interfaces() -> list[Sight]:
     return [*heard, (SECOND, 100, 1), *others, (SECOND + 500 * US, 101, 1)]
 
 
+def of_too_many_interfaces() -> list[Sight]:
+    """A range that hears of a 65th interface itself forgets what the whole, which forgot before that, still knows."""
+    heard = [(SECOND + i * US, 100 + i, 3000 + i) for i in range(64)]
+    return [
+        *crowd(0, 70),
+        *heard,
+        (SECOND + 70 * US, 100, 1),
+        (SECOND + 71 * US, 164, 4000),
+        (SECOND + 72 * US, 101, 1),
+    ]
+
+
 def of_a_grown_table() -> list[Sight]:
     """Many packets in a millisecond, and much later two sights with more packets of another time between them than a
     new table holds: only who has had the many packets still knows the first.
     """
     between = crowd(20 * SECOND, 1100, first=10_000, step=2 * MS)
     return [*crowd(0, 1100, step=100), (10 * SECOND, 2, 1), *between, (10 * SECOND + US, 3, 1), (10 * SECOND, 3, 2)]
+
+
+def of_a_small_table() -> list[Sight]:
+    """Two sights with more packets between them than a new table holds, all far in time: the first is forgotten."""
+    before = crowd(-100 * SECOND, 1800, step=5 * MS)
+    between = crowd(20 * SECOND, 1500, first=10_000, step=2 * MS)
+    return [*before, (10 * SECOND, 2, 1), *between, (10 * SECOND + US, 3, 1), (10 * SECOND, 3, 2)]
 
 
 def put_off() -> list[Sight]:
@@ -93,6 +119,25 @@ def too_many() -> bytes:
     return pcap([], SLL2, magic=NANO) + b"".join(first + again)
 
 
+def seen_by_a_part() -> Case:
+    """A packet before the third range, its second sight within that, and one more within the fourth, which is kept: for
+    that has to be known what the third range has seen. The second is refused, since it begins without a time.
+    """
+    fill = (eth(packet(1000 + i)) for i in range(100))
+    file = Pcapng().idb().idb()
+    second, seen, ts = 20, eth(packet(1)), T0 + 1000 * SECOND
+    for i in range(second):
+        file.epb(next(fill), ticks(T0 + i * SECOND))
+    size = len(bytes(file))
+    file.spb(next(fill))
+    while len(bytes(file)) + len(bytes(Pcapng(bare=True).epb(seen))) < 2 * size:
+        file.epb(next(fill), ticks(T0 + 100 * SECOND))
+    file.epb(seen, ticks(ts)).epb(seen, ticks(ts + 100 * US), 1)
+    while len(bytes(file)) < 3 * size:
+        file.epb(next(fill), ticks(T0 + 200 * SECOND))
+    return Case(bytes(file.epb(seen, ticks(ts + 200 * US), 1).epb(next(fill), ticks(ts))), {}, (size, size // 2))
+
+
 def sight_cases() -> dict[str, Case]:
     """Named captures of second sights."""
     late = [(0, 2, 1), *crowd(10 * SECOND, 12), (500 * US, 3, 1), *crowd(20 * SECOND, 3), (900 * US, 4, 1)]
@@ -109,12 +154,13 @@ def sight_cases() -> dict[str, Case]:
         "seventy of the same": [(i, 2, 1) for i in range(70)] + [(100 + i, 3, 1) for i in range(70)],
     }
     cases = {name: Case(sighted(sights)) for name, sights in lists.items()}
-    size = len(sighted([(0, 2, 1)])) - 24
-    cases["64 interfaces"] = Case(sighted(of_64_interfaces()), splits=(24 + 61 * size, 2000))
-    late = sighted(put_off())
-    cases["hashes that were put off"] = Case(late, splits=(len(sighted(crowd(0, 18_000))), 1_000_000))
-    cases["more than are remembered"] = Case(too_many(), splits=(24 + 66_000 * (size - 20), 4_000_000))
-    cases["a table that has grown"] = Case(sighted(of_a_grown_table()), splits=(24 + 1100 * size, 100_000))
+    cases["seen by a range that was taken over"] = seen_by_a_part()
+    cases["64 interfaces"] = split_at(sighted(of_64_interfaces()), 61, 60, 40)
+    cases["65 interfaces in one range"] = split_at(sighted(of_too_many_interfaces()), 70)
+    cases["a table that is too small"] = split_at(sighted(of_a_small_table()), 1800, 1700)
+    cases["hashes that were put off"] = split_at(sighted(put_off()), 18_000, 9_000)
+    cases["more than are remembered"] = split_at(too_many(), 66_000, 33_000)
+    cases["a table that has grown"] = split_at(sighted(of_a_grown_table()), 1100, 500)
     return cases
 
 
@@ -184,6 +230,18 @@ def late_repeated() -> list[Record]:
     return every([each[0] for each in many]) + every(repeated(1000), start=60 * SECOND)
 
 
+def crowded_out() -> list[Record]:
+    """How many repetitions of a fragment are noted is a matter of the memory there is, and once that is full, so is
+    what goes: a hundred that waited long ago have made it grow.
+    """
+    many = every([datagram(i)[0] for i in range(1, 101)])
+    quiet = every([plain(i) for i in range(700)], start=40 * SECOND)
+    first, last = datagram(2000)
+    whole = ipv4(udp(vxlan(inner_frame(5, 4700), 7)), ident=3000)
+    tiny = [eth(one) for one in fragments(whole, [8] * ((len(whole) - 21) // 8))]
+    return many + quiet + every([*[first] * 701, *tiny, last], start=50 * SECOND)
+
+
 def pushed_out() -> list[bytes]:
     """So many that wait that the oldest go, in the least memory."""
     lists = [datagram(i) for i in range(1, 101)]
@@ -246,18 +304,46 @@ def without_a_time() -> bytes:
     return bytes(file.epb(other[1], ticks(T0 + 90 * SECOND)).spb(plain(4)))
 
 
+def clock_of_before() -> bytes:
+    """A range begins with a fragment without a time, which has that of the frame before it."""
+    one, file = datagram(1), Pcapng().idb()
+    for i in range(6):
+        file.epb(plain(i), ticks(T0))
+    file.spb(one[0]).epb(plain(6), ticks(T0 + 31 * SECOND)).epb(one[1], ticks(T0 + 31 * SECOND))
+    return bytes(file)
+
+
+def clock_of_a_part() -> bytes:
+    """The same, where the frame before it is in a range that was taken over."""
+    one, file = datagram(1), Pcapng().idb()
+    for i in range(13):
+        file.epb(plain(i), ticks(T0 + (0 if i < 6 else 100) * SECOND))
+    file.spb(one[0]).epb(plain(6), ticks(T0 + 120 * SECOND)).epb(one[1], ticks(T0 + 120 * SECOND))
+    return bytes(file)
+
+
+def left_by_a_part() -> Case:
+    """A first fragment at the end of a range that can be taken over, of which it turns out later that it is lost."""
+    frames = [*(plain(i) for i in range(19)), datagram(1)[0]]
+    data = pcap([*every(frames), *every([plain(i) for i in range(20, 30)], start=40 * SECOND)])
+    return split_at(data, 10, 9, 6)
+
+
 def memory_cases() -> dict[str, Case]:
     """Fragments that push each other out of memory."""
-    beyond = remembered()
-    grown, size = of_grown_memory(), 16 + len(datagram(1, size=1400)[0])
+    complete = pcap(every(remembered()))
     return {
-        "the oldest go": Case(pcap(every(pushed_out())), {"fragment_memory": LEAST}, (5000, 9001)),
-        "more complete ones than are remembered": Case(pcap(every(beyond)), {}, (60_000, 250_000)),
-        "remembered in little memory": Case(pcap(every(beyond)), {"fragment_memory": LEAST}, (60_000, 250_000)),
-        "repeated": Case(pcap(every(repeated(1))), {}, (5000, 100_000)),
-        "repeated, and memory that has grown": Case(pcap(late_repeated()), {}, (24 + 200 * size, 70_000)),
-        "memory that has grown": Case(pcap(every(grown)), {}, (24 + 400 * size, 24 + 60 * size)),
+        "the oldest go": split_at(pcap(every(pushed_out())), 30, 70, 100, 150, fragment_memory=LEAST),
+        "more complete ones than are remembered": split_at(complete, 150, 280, 300, 70),
+        "remembered in little memory": split_at(complete, 150, 280, 300, 70, fragment_memory=LEAST),
+        "repeated": split_at(pcap(every(repeated(1))), 50, 400),
+        "repeated, and memory that has grown": split_at(pcap(late_repeated()), 200, 100),
+        "crowded out": split_at(pcap(crowded_out()), 400, 750, fragment_memory=2 * LEAST),
+        "memory that has grown": split_at(pcap(every(of_grown_memory())), 400, 200, 460),
         "without a time": Case(without_a_time()),
+        "the clock of the range before": split_at(clock_of_before(), 8, 5),
+        "the clock of a range that was taken over": split_at(clock_of_a_part(), 8, 5),
+        "waiting at the end of a range": left_by_a_part(),
     }
 
 
@@ -268,6 +354,20 @@ def seen_twice() -> bytes:
         first, second = (one[14:] for one in datagram(i))
         frames += [(first, 2), (second, 3), (first, 3), (second, 2), (first, 2)]
     return pcap([(T0 + i * 90 * US, sll2(one, index=index)) for i, (one, index) in enumerate(frames)], SLL2)
+
+
+# ---------------------------------------------------------------- what is not hostile
+
+
+def calm_fragments() -> bytes:
+    """Most packets are fragmented, and complete at once: so many that the last ones are all that is remembered."""
+    frames = [one for i in range(1200) for one in (*datagram(i, size=300), *([plain(2000 + i)] if i % 3 else []))]
+    return pcap(every(frames, MS))
+
+
+def calm_sights() -> bytes:
+    """Every packet on two interfaces, one right after the other."""
+    return sighted((i * 40 * MS + k * US, 2 + k, i) for i in range(300) for k in range(2))
 
 
 CASES = {

@@ -14,9 +14,11 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
 import compare
-import vxtap
+import vxtap.parts
+import vxtap.ranges
 from build import KUZNETZOV, MICRO, NANO
 from compare import Seen, columns_of
 
@@ -114,6 +116,25 @@ def assert_alike(make: Make, splits: Iterable[int | str], workers: Iterable[int]
     for split, count in zip(splits, itertools.cycle(workers), strict=False):
         lines = truth.differences(workers=count, split=split)
         assert not lines, f"workers={count}, split={split}:\n" + "\n".join(lines[:10])
+
+
+def be_eager(patch: pytest.MonkeyPatch) -> None:
+    """Have every range tried, the first as large as the others, whatever came of those before it."""
+    patch.setattr(vxtap.ranges, "_MOST_PATIENCE", 0)
+    patch.setattr(vxtap.ranges, "_HEAD", vxtap.ranges.MOST)
+
+
+def count_joins(patch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each range that was tried from now on could be proven to join what came before it."""
+    found: list[bool] = []
+    join = vxtap.parts.Part.join
+
+    def note(part: vxtap.parts.Part, whole: Any) -> bool:
+        found.append(join(part, whole))
+        return found[-1]
+
+    patch.setattr(vxtap.parts.Part, "join", note)
+    return found
 
 
 # ---------------------------------------------------------------- framing, as a reader may guess at it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,13 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> Write:
         return lambda: path
 
     return put
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eager() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        ranges.be_eager(patch)
+        yield
 
 
 def assert_as_one(make: Callable[[], Any], it: Ranged, workers: int, size: int, **how: Any) -> None:

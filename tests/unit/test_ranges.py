@@ -13,14 +13,20 @@ import vxtap
 from build import MICRO, Pcapng, eth, ipv4, pcap, udp, vxlan
 from compare import DATA, columns_of, see
 from hostile_state import Case, datagram, every, plain
-from ranges import Truth, assert_alike, borders, places, read_apart, told
+from ranges import Truth, assert_alike, be_eager, borders, count_joins, places, read_apart, told
 from unit.conftest import capture, frame, inner_frame
 from vxtap import _facts
 
 CASES: dict[str, Case] = {**hostile_fakes.CASES, **hostile_state.CASES}
 # What these are about is not in rows, or in the order of rows that only `partial` gives.
 ORDER = {"waiting at the end", "lost by a later clock", "behind one that is not due", "lost all the time"}
-BOOKS = {"before 1970", "lost after a second"}
+BOOKS = {"before 1970", "lost after a second", "waiting at the end of a range"}
+# Two go wrong only where a range is taken over and leaves a wrong memory behind; one takes long to be found wrong.
+SPARED = {
+    "a table that is too small",
+    "the clock of a range that was taken over",
+    "more interfaces than are remembered",
+}
 LARGE = {"more interfaces than are remembered", "more than are remembered", "hashes that were put off"}
 
 
@@ -37,16 +43,20 @@ def splits_of(case: Case) -> list[int]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_hostile(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("eager", [True, False], ids=["eager", "patient"])
+def test_hostile(name: str, eager: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A range begins at every place where it may go wrong."""
     case = CASES[name]
     path = save(case.data, tmp_path)
-    assert_alike(lambda: path, splits_of(case), **case.how)
+    if eager:
+        be_eager(monkeypatch)
+    assert_alike(lambda: path, splits_of(case)[:: 1 if eager else 3], **case.how)
 
 
 @pytest.mark.parametrize("name", sorted(set(hostile_state.CASES) - LARGE))
-def test_hostile_in_small_batches(name: str, tmp_path: Path) -> None:
+def test_hostile_in_small_batches(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """First fragments that go on alone come when it is time for them, with every frame's row or without."""
+    be_eager(monkeypatch)
     case = CASES[name]
     path = save(case.data, tmp_path)
     for frames, size in (("decapsulated", 3), ("all", 5)):
@@ -54,7 +64,7 @@ def test_hostile_in_small_batches(name: str, tmp_path: Path) -> None:
         assert_alike(lambda: path, splits_of(case)[::3], (2,), **how)
 
 
-@pytest.mark.parametrize("name", sorted(set(CASES) - ORDER - BOOKS - {"more interfaces than are remembered"}))
+@pytest.mark.parametrize("name", sorted(set(CASES) - ORDER - BOOKS - SPARED))
 def test_the_cases_are_hostile(name: str) -> None:
     """A reader that believes the first chain of headers, or knows nothing of earlier ranges, gets them wrong."""
     case = CASES[name]
@@ -75,6 +85,27 @@ def test_the_order_is_hostile(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(path.name for path in DATA.glob("*.pcap*")))
 def test_captures_of_the_lab(name: str) -> None:
     assert_alike(lambda: DATA / name, (700, 2048, "10KB", 33_333), size=50)
+
+
+CALM = {
+    "plain": capture(3000),
+    "fragments that are soon complete": hostile_state.calm_fragments(),
+    "second sights side by side": hostile_state.calm_sights(),
+    "two sections": hostile_fakes.calm_sections(),
+}
+
+
+@pytest.mark.parametrize("name", CALM)
+def test_calm(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of captures as they are, many a range joins: not all of them are read again."""
+    joins = count_joins(monkeypatch)
+    path = save(CALM[name], tmp_path)
+    sizes = [len(CALM[name]) // parts for parts in (5, 6, 7, 8, 9, 11)]
+    wanted = columns_of(vxtap.read(path, workers=1))
+    assert all(columns_of(vxtap.read(path, workers=2, split=size)) == wanted for size in sizes)
+    assert sum(joins) > 2, joins
+    for frames in ("decapsulated", "all"):
+        assert_alike(lambda: path, sizes, size=100, frames=frames)
 
 
 def test_threads_in_any_order(tmp_path: Path) -> None:
