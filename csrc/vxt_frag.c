@@ -101,12 +101,17 @@ static vxt_status make_room(vxt_frags *frags, const vxt_datagram *d, const vxt_f
     return status;
 }
 
-/* A fragment that has come before. Who repeats one for ever must not push others out of memory. */
-static void note_again(vxt_frags *frags, vxt_datagram *d, const vxt_fragment *f)
+/* A fragment that has come before. Who repeats one for ever must not push others out of memory: of all that there may
+ * be, half is for those that are noted, whatever there is so far. */
+static vxt_status note_again(vxt_frags *frags, vxt_datagram *d, const vxt_fragment *f)
 {
-    d->frames++;
-    if (vxt_datagrams_left(frags, &frags->held, VXT_FRAG_HELD) > frags->capacity * VXT_FRAG_HELD / 2)
+    if (frags->held.used - frags->held.count < frags->most * VXT_FRAG_HELD / 2) {
+        if (!vxt_datagrams_left(frags, &frags->held, VXT_FRAG_HELD))
+            return VXT_MORE_FRAGMENTS;
         vxt_datagrams_hold(frags, d, f->frame);
+    }
+    d->frames++;
+    return VXT_FRAGMENT_JOINED;
 }
 
 static vxt_status store(vxt_frags *frags, uint32_t i, const vxt_fragment *f)
@@ -151,11 +156,8 @@ static vxt_status compare(vxt_frags *frags, uint32_t *i, const vxt_fragment *f)
         *i = VXT_FRAG_NONE;
         return VXT_OK;
     }
-    if (again) {
-        if (d->state == VXT_DATAGRAM_OPEN)
-            note_again(frags, d, f);
-        return VXT_FRAGMENT_JOINED;
-    }
+    if (again)
+        return d->state == VXT_DATAGRAM_OPEN ? note_again(frags, d, f) : VXT_FRAGMENT_JOINED;
     if (d->state == VXT_DATAGRAM_REFUSED)
         return VXT_FRAGMENT_OVERLAP;
     return is_clash(frags, d, f) ? leave(frags, *i, VXT_FRAGMENT_OVERLAP) : VXT_OK;

@@ -114,7 +114,7 @@ static void join_fragments(vxt_pass *whole, vxt_pass *part)
 {
     vxt_frags *to = &whole->memory.frags, *from = &part->memory.frags, old = *to;
 
-    if (from->clock != VXT_NAT)
+    if (part->reader.frames > part->timeless) /* what was read ahead may be no frames at all */
         to->clock = from->clock;
     if (from->capacity == 0) /* there was none */
         return;
@@ -158,23 +158,34 @@ static uint32_t count_new_interfaces(const vxt_sights *whole, const vxt_sights *
     return count;
 }
 
-/* The packets that the part remembered when it began are the last that the whole remembers, and were seen on the same
- * interfaces. */
-static bool is_same_memory(const vxt_sights *whole, const vxt_sights *part, const vxt_known *known)
+static bool is_same_sight(const vxt_sights *whole, const vxt_sight *theirs, const vxt_sights *part,
+                          const vxt_sight *ours, uint64_t seen)
 {
-    if (known->sights > whole->filled)
-        return false;
-    for (uint32_t i = 0; i < known->sights; i++) {
-        const vxt_sight *ours = vxt_sights_at(part, i);
-        const vxt_sight *theirs = vxt_sights_at(whole, whole->count - known->sights + i);
-        if (ours->offset != theirs->offset || translate(whole, part, known->seen[i]) != theirs->seen)
-            return false;
-    }
-    return true;
+    return ours->offset == theirs->offset && ours->ts == theirs->ts && ours->captured == theirs->captured &&
+           ours->wire == theirs->wire && translate(whole, part, seen) == theirs->seen;
 }
 
-/* The times of packets that the part kept, or dropped, which are near the one that they are the second sight of; `*low`
- * is above `*high` where there are none. */
+/* How many of the packets that the part remembered when it began, the last ones, are the last that the whole remembers,
+ * seen on the same interfaces. */
+static uint32_t count_same(const vxt_sights *whole, const vxt_sights *part, const vxt_known *known)
+{
+    uint32_t same = 0;
+
+    while (same < known->sights && same < whole->filled) {
+        uint32_t i = known->sights - 1 - same;
+        if (!is_same_sight(whole, vxt_sights_at(whole, whole->count - 1 - same), part, vxt_sights_at(part, i),
+                           known->seen[i]))
+            break;
+        same++;
+    }
+    return same;
+}
+
+static int64_t minus(int64_t a, int64_t b) { return a < INT64_MIN + b ? INT64_MIN : a - b; }
+static int64_t plus(int64_t a, int64_t b) { return a > INT64_MAX - b ? INT64_MAX : a + b; }
+
+/* The times of packets that can be near one that the part kept or dropped; `*low` is above `*high` where there are
+ * none. What was dropped is near the one that it is the second sight of. */
 static void span_of_times(const vxt_sights *part, const vxt_known *known, int64_t *low, int64_t *high)
 {
     *low = INT64_MAX;
@@ -186,40 +197,44 @@ static void span_of_times(const vxt_sights *part, const vxt_known *known, int64_
         *low = ts < *low ? ts : *low;
         *high = ts > *high ? ts : *high;
     }
+    if (*low > *high)
+        return;
+    *low = minus(*low, 2 * VXT_SIGHT_WINDOW);
+    *high = plus(*high, 2 * VXT_SIGHT_WINDOW);
 }
 
-static int64_t minus(int64_t a, int64_t b) { return a < INT64_MIN + b ? INT64_MIN : a - b; }
-static int64_t plus(int64_t a, int64_t b) { return a > INT64_MAX - b ? INT64_MAX : a + b; }
-
-/* None of the packets that only the whole remembers can have been the first sight of one in the part: they are not near
- * in time, or were seen on the one interface that the part has heard of. */
+/* None of the packets that only one of the two remembers can be the first sight of one in the part: they are not near
+ * in time, or the whole saw them on the one interface that the part has heard of. */
 static bool others_do_not_matter(const vxt_sights *whole, const vxt_sights *part, const vxt_known *known)
 {
     uint64_t only = part->interface_count == 1 ? translate(whole, part, 1) : 0;
     int64_t low, high;
 
     span_of_times(part, known, &low, &high);
-    if (low > high)
-        return true;
-    low = minus(low, 2 * VXT_SIGHT_WINDOW);
-    high = plus(high, 2 * VXT_SIGHT_WINDOW);
-    for (uint32_t i = known->sights; i < whole->filled; i++) {
+    for (uint32_t i = known->same; i < whole->filled; i++) {
         const vxt_sight *it = vxt_sights_at(whole, whole->count - 1 - i);
         if (it->ts >= low && it->ts <= high && it->seen != only)
+            return false;
+    }
+    for (uint32_t i = 0; i < known->sights - known->same; i++) {
+        const vxt_sight *it = vxt_sights_at(part, i);
+        if (it->ts >= low && it->ts <= high)
             return false;
     }
     return true;
 }
 
-static bool sights_fit(const vxt_sights *whole, const vxt_sights *part, const vxt_known *known)
+static bool sights_fit(const vxt_sights *whole, const vxt_sights *part, vxt_known *known)
 {
+    known->same = 0;
     if (part->capacity == 0)
         return true;
     if (part->forgot || part->farthest > whole->capacity)
         return false;
     if (whole->interface_count + count_new_interfaces(whole, part) > VXT_SIGHT_INTERFACES)
         return false;
-    return is_same_memory(whole, part, known) && others_do_not_matter(whole, part, known);
+    known->same = count_same(whole, part, known);
+    return others_do_not_matter(whole, part, known);
 }
 
 vxt_status vxt_join_sights(vxt_pass *whole, const vxt_pass *part, const vxt_known *known, uint32_t *done)
@@ -234,6 +249,8 @@ vxt_status vxt_join_sights(vxt_pass *whole, const vxt_pass *part, const vxt_know
     for (uint32_t i = 0; i < from->interface_count; i++)
         if (find_interface(to, from->interfaces[i]) == to->interface_count)
             to->interfaces[to->interface_count++] = from->interfaces[i];
+    if (*done < known->sights - known->same)
+        *done = known->sights - known->same;
     for (; *done < from->count; ++*done) {
         vxt_sight it = *vxt_sights_at(from, *done);
         bool hashed = to->unhashed == 0 && from->count - *done > from->unhashed;
@@ -275,7 +292,7 @@ void vxt_join_begin(vxt_pass *part, vxt_known *known)
         table->items[i].frames = 0;
 }
 
-bool vxt_join_fits(vxt_pass *whole, const vxt_pass *part, const vxt_known *known)
+bool vxt_join_fits(vxt_pass *whole, const vxt_pass *part, vxt_known *known)
 {
     return whole->reader.offset == known->offset &&
            whole->reader.interfaces.forgotten == part->reader.interfaces.forgotten &&

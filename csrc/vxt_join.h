@@ -28,8 +28,9 @@ void vxt_join_assume(vxt_reader *reader, const vxt_framing *framing, uint64_t of
 /* What a part knew of earlier frames when it began. */
 typedef struct vxt_known {
     uint64_t offset;    /* where it began */
-    uint32_t sights;    /* packets that it remembered, the oldest in its ring */
-    uint64_t *seen;     /* on which interfaces each of them was seen: memory of the caller */
+    uint64_t *seen;     /* of each packet that it remembered, the interfaces: memory of the caller */
+    uint32_t sights;    /* how many those were, the oldest in its ring */
+    uint32_t same;      /* the last so many of them the whole remembers too */
     uint64_t datagrams; /* stands for the complete datagrams that it remembered */
     int64_t clock;
 } vxt_known;
@@ -43,7 +44,7 @@ bool vxt_join_waits(const vxt_pass *part);
 void vxt_join_begin(vxt_pass *part, vxt_known *known);
 
 /* Whether `whole`, which has come to where the part began, would have made of its frames what the part has. */
-bool vxt_join_fits(vxt_pass *whole, const vxt_pass *part, const vxt_known *known);
+bool vxt_join_fits(vxt_pass *whole, const vxt_pass *part, vxt_known *known);
 
 /* Then the sights of the part become those of the whole, `*done` of them so far: VXT_OK, or MORE_SIGHTS, where that one
  * has to grow. */

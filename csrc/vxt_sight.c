@@ -43,8 +43,12 @@ static vxt_sight *find_sight(vxt_sights *sights, const vxt_sighting *packet, uin
         vxt_sight *it = vxt_sights_at(sights, number);
         uint32_t before = age;
         if (it->hash == hash && !(it->seen & bit) && is_near(it->ts, packet->ts) && it->wire == packet->wire &&
-            it->captured == vxt_left(packet->bytes))
+            it->captured == vxt_left(packet->bytes)) {
             best = it;
+            found = age + 1;
+        }
+        if (steps == VXT_SIGHT_CROWD)
+            sights->forgot = true;
         number = it->next;
         age = age_of(sights, number);
         if (age <= before) /* the chain has been overwritten from here on */

@@ -237,7 +237,7 @@ cdef extern from "vxtap.h" nogil:
     void vxt_join_assume(vxt_reader *reader, const vxt_framing *framing, uint64_t offset)
     bint vxt_join_waits(const vxt_pass *books)
     void vxt_join_begin(vxt_pass *part, vxt_known *known)
-    bint vxt_join_fits(vxt_pass *whole, const vxt_pass *part, const vxt_known *known)
+    bint vxt_join_fits(vxt_pass *whole, const vxt_pass *part, vxt_known *known)
     vxt_status vxt_join_sights(vxt_pass *whole, const vxt_pass *part, const vxt_known *known, uint32_t *done)
     void vxt_join(vxt_pass *whole, vxt_pass *part)
     size_t vxt_find_record(const vxt_reader *reader, vxt_slice src, uint64_t offset, bint last)
