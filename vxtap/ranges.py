@@ -40,9 +40,12 @@ _WARM = 256 << 10
 # Threads where nobody says how many: the one that joins what they have read cannot keep up with many more.
 _THREADS = 4
 # Parts that have been read and wait to be joined, at most, beyond one a thread: their rows are memory.
-_WAITING = 1
+_WAITING = 2
 # Bytes of a framing, of a capture of hundreds of interfaces, from which on a part must be longer.
 _LONG = 64 << 10
+# With two threads the whole reads one range of so many itself, where its rows are to stay: about as much work as it has
+# with the others, whose rows it copies there.
+_OWN = 3
 # Where parts do not join, the next ranges are read by the whole before it is tried again: 2 to this power, at most.
 _MOST_PATIENCE = 6
 
@@ -104,10 +107,12 @@ class Ranges:
         self._run = run
         self._row_size = row_size
         self._split = split
-        self._most = threads + _WAITING
-        self._threads = Threads(threads)
+        self._most = threads - 1 + _WAITING
+        self._own = _OWN if threads == 2 else 0
+        self._threads = Threads(threads - 1)  # and the one that joins what they have read
         self._spare: list[Bytes] = []
-        self._parts: deque[Part] = deque()
+        self._parts: deque[Part | int] = deque()  # an int: the end of a range that the whole reads itself
+        self._handed = 0
         self._place: Place | None = None
         self._next = 0  # where the next part starts
         self._framing = b""
@@ -120,32 +125,37 @@ class Ranges:
         self._ahead = self._patience = 0
         self.active = True
 
-    def first(self) -> Part | None:
-        """The next part, read; None where the rest of the file is the whole's."""
+    def first(self) -> Part | int | None:
+        """The next part, read; or the end of a range that is the whole's; None where all the rest of the file is."""
         self._hand_out()
         if not self._parts:
             self.active = False
             return None
-        self._parts[0].wait()
-        return self._parts[0]
+        part = self._parts.popleft()
+        if isinstance(part, Part):
+            part.wait()
+        return part
+
+    def put_back(self, part: Part) -> None:
+        """The whole has to read some more before it can take the part over."""
+        self._parts.appendleft(part)
 
     def done(self, part: Part, *, joined: bool) -> None:
-        """The first part has been dealt with: its rows are needed no more."""
-        assert self._parts[0] is part
-        self._parts.popleft()
+        """A part has been dealt with: its rows are needed no more."""
         if part.rows is not None:
             self._spare.append(part.rows)
         if joined:
             self._patience = 0
 
     def refused(self, part: Part) -> int:
-        """The first part did not join. Those behind it are read anew, from where the whole is to read to: the byte."""
+        """A part did not join. Those behind it are read anew, from where the whole is to read to: the byte."""
         place = self._place
         assert place is not None
         skip = (1 << self._patience) - 1
         self._patience = min(self._patience + 1, _MOST_PATIENCE)
         if part.begin >= 0 and part.same_framing(self._run.books):
             self._ahead = min(max(_WARM, 2 * self._ahead), self._split)
+        self.done(part, joined=False)
         self.drop()
         self._framing = b""
         self._next = min(max(part.stop, self._run.books.offset) + skip * self._split, place.end)
@@ -153,11 +163,13 @@ class Ranges:
 
     def drop(self) -> None:
         """Wait for what is being read, and forget it."""
-        for part in self._parts:
+        parts = [part for part in self._parts if isinstance(part, Part)]
+        self._parts.clear()
+        for part in parts:
             part.cancelled = True
-        while self._parts:
-            self._parts[0].wait()
-            self.done(self._parts[0], joined=False)
+        for part in parts:
+            part.wait()
+            self.done(part, joined=False)
 
     def give_up(self) -> None:
         """The rest of the file is the whole's."""
@@ -167,7 +179,8 @@ class Ranges:
     def close(self) -> None:
         """End the threads."""
         for part in self._parts:
-            part.cancelled = True
+            if isinstance(part, Part):
+                part.cancelled = True
         self._parts.clear()
         self._threads.close()
 
@@ -179,9 +192,13 @@ class Ranges:
             return
         while len(self._parts) < self._most and self._next < place.end:
             stop = min(self._next + self._split, place.end)
-            part = Part(place, (self._next, stop), self._ahead, self._framing, self._run.scanner())
-            self._parts.append(part)
-            self._threads.submit(part, self._spare.pop() if self._spare else scratch(self._split, self._row_size))
+            if self._own and self._handed % self._own == 0:
+                self._parts.append(stop)
+            else:
+                part = Part(place, (self._next, stop), self._ahead, self._framing, self._run.scanner())
+                self._parts.append(part)
+                self._threads.submit(part, self._spare.pop() if self._spare else scratch(self._split, self._row_size))
+            self._handed += 1
             self._next = stop
 
 
@@ -248,9 +265,12 @@ class RangedPass(RowPass):
         part = ranges.first()
         if part is None:
             books.stop = self.limit
+        elif isinstance(part, int):
+            books.stop = part
         elif part.begin < 0 or part.begin < books.offset:
             books.stop = ranges.refused(part)
         elif part.begin > books.offset:
+            ranges.put_back(part)
             books.stop = part.begin
         else:
             self._join(part)

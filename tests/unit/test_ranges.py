@@ -21,8 +21,8 @@ CASES: dict[str, Case] = {**hostile_fakes.CASES, **hostile_state.CASES}
 # What these are about is not in rows, or in the order of rows that only `partial` gives.
 ORDER = {"waiting at the end", "lost by a later clock", "behind one that is not due", "lost all the time"}
 BOOKS = {"before 1970", "lost after a second", "waiting at the end of a range"}
-# Two go wrong only where a range is taken over and leaves a wrong memory behind; two did while what was noted of repeated
-# fragments depended on memory; one takes long to be found wrong.
+# Two go wrong only where a range is taken over and leaves a wrong memory behind; two did while what was noted of
+# repeated fragments depended on memory; one takes long to be found wrong.
 SPARED = {
     "repeated",
     "repeated, and memory that has grown",
