@@ -4,7 +4,7 @@
 #include "vxt_tunnel.h"
 #include "vxt_vxlan.h"
 
-/* The bytes of a usual frame that are known to be there: of the inner frame, and with more and more headers around it. */
+/* The bytes of a usual frame that are known to be there: of the inner frame, and with ever more headers around it. */
 enum {
     USUAL_INNER = VXT_ETH_LEN + VXT_IPV4_LEN,
     USUAL_PAYLOAD = VXT_VXLAN_LEN + USUAL_INNER,

@@ -5,7 +5,7 @@
 enum {
     ENOUGH = 16,        /* headers in a row that are believed whatever follows */
     FEWEST = 2,         /* where the last of them reaches behind the bytes at hand */
-    LONGEST = 1 << 18,  /* bytes of a frame: twice what tcpdump takes at most by default */
+    LONGEST = 1 << 18,  /* bytes of a frame: what tcpdump takes at most by default */
     BLOCK_LENGTHS = 12, /* a block's type, and its length twice */
     BLOCK_ALIGN = 4,
     APART = 24 * 60 * 60 /* seconds between one record and the next */

@@ -134,6 +134,7 @@ static vxt_status store(vxt_frags *frags, uint32_t i, const vxt_fragment *f)
     if (d->have != d->total)
         return VXT_FRAGMENT_JOINED;
     d->state = VXT_DATAGRAM_DONE;
+    vxt_datagrams_free_held(frags, d);
     vxt_datagrams_take_out(frags, &frags->waiting, i);
     vxt_datagrams_append(frags, &frags->done, i);
     frags->done_pages += vxt_pages_of(d);

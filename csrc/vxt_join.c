@@ -88,11 +88,15 @@ bool vxt_join_waits(const vxt_pass *part)
  * on memory: such captures are not joined. */
 static bool fragments_fit(vxt_pass *whole, const vxt_pass *part, const vxt_known *known)
 {
-    if (whole->memory.frags.waiting.oldest != VXT_FRAG_NONE || digest(&whole->memory) != known->datagrams)
+    if (whole->memory.frags.waiting.oldest != VXT_FRAG_NONE)
+        return false;
+    if (part->memory.frags.capacity == 0) /* it has seen none */
+        return true;
+    if (digest(&whole->memory) != known->datagrams)
         return false;
     if (part->timeless && whole->memory.frags.clock != known->clock)
         return false;
-    return !part->options.skipped_rows || part->memory.frags.capacity == 0;
+    return !part->options.skipped_rows;
 }
 
 /* Numbers of frames in the memory of a part, which counts from where it began. */

@@ -33,7 +33,7 @@ def assume(Pass books, bytes framing, uint64_t offset):
     if size < sizeof(vxt_framing):
         raise ValueError("no framing")
     memcpy(&there, p, sizeof(vxt_framing))
-    if size != sizeof(vxt_framing) + there.count * sizeof(vxt_interface):
+    if there.count > VXT_MAX_INTERFACES or size != sizeof(vxt_framing) + there.count * sizeof(vxt_interface):
         raise ValueError("no framing")
     while books.books.reader.interfaces.capacity < there.count:
         if not books.grow_interfaces():

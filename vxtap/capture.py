@@ -12,6 +12,7 @@ from vxtap.errors import OptionError, UnsupportedError
 from vxtap.layout import Projection
 from vxtap.memory import Rows
 from vxtap.options import DEFAULT_PORTS, Options
+from vxtap.parts import rows_in
 from vxtap.passes import RowPass, files_of
 from vxtap.pieces import Pieces, Rejoiner
 from vxtap.ranges import RangedPass, threads_of
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 #: Rows of a batch where nobody says how many: 11 MiB of whole records.
 BATCH = 1 << 16
-# Bytes of the shortest record or packet block there is; rows that may come late, of fragments given up, at a time.
-_LEAST_RECORD, _LATE_ROWS = 16, 1 << 10
 # Rows that are asked for before anything is known of a file's packets.
 _FIRST_ROWS = 1 << 12
 # What the first packets of a file promise is not believed further than this many times their number.
@@ -59,8 +58,8 @@ class Capture:
         self._rejoiner: Rejoiner | None = None
         files = files_of(source, options, rereadable=True)
         # Rows of fragments are corrected as long as they are at hand: in a batch, which is no range.
-        threads = 1 if options.frames == "all" else threads_of(options, files.size)
-        self._pass = _pass_over(files, options, projection, threads=threads)
+        threads = 1 if options.frames == "all" else threads_of(options, files)
+        self._pass = _pass_over(files, options, projection, threads=threads, number=files.number)
 
     def batches(self, size: int = BATCH) -> Iterator[Packets]:
         """Give the rows in order, some at a time, in bounded memory.
@@ -102,7 +101,7 @@ class Capture:
         if size is None or self._pass.files.waits:
             return sys.maxsize
         left = max(0, size - self._pass.books.offset)
-        return left // _LEAST_RECORD + _LATE_ROWS
+        return rows_in(left)
 
     def _finish(self) -> None:
         if self._pass.error is not None:
@@ -130,16 +129,24 @@ class Capture:
         window = self._pass.window
         while rows := self._batch(BATCH, True):
             for row, offset, count in zip(rows[0], rows[0]["offset"].tolist(), rows[0]["caplen"].tolist(), strict=True):
-                yield row, self._here(window, offset, count)
+                yield row, self._here(window, row, offset, count)
         self._finish()
 
-    def _here(self, window: Window, offset: int, count: int) -> memoryview:
+    def _here(self, window: Window, row: np.void, offset: int, count: int) -> memoryview:
         view = self._pieces.find(offset)
-        if view is None:
+        if view is None and not self._is_joined(row):
             view = window.view(offset, count)
+        if view is None and window.origin.can_seek:  # of a batch that was read by several threads, and not to its end
+            view = self.inner(row)
         if view is None:
             raise RuntimeError("frames() and batches() of one capture were mixed: the frame has been passed")
         return view.toreadonly()
+
+    def _is_joined(self, row: np.void) -> bool:
+        """Whether the row's inner frame was put together from fragments. Frames that were skipped are in one piece."""
+        if self._options.frames == "all" and ("status" not in (row.dtype.names or ()) or row["status"] != Status.OK):
+            return False
+        return bool(row["flags"] & Flag.REASSEMBLED)
 
     def __iter__(self) -> Iterator[Packets]:
         """Iterate over `batches`."""
@@ -186,15 +193,11 @@ class Capture:
         piece = self._pieces.find(offset)
         if piece is not None:
             return memoryview(bytes(piece)) if again else piece
-        joined = bool(row["flags"] & Flag.REASSEMBLED) and self._is_decapsulated(row)
+        joined = self._is_joined(row)
         here = None if joined else window.view(offset, count)
         if here is not None:
             return memoryview(bytes(here)) if again and origin.memory is None else here.toreadonly()
         return self._rejoin(offset, count) if joined else self._pass.files.read_at(offset, count).toreadonly()
-
-    def _is_decapsulated(self, row: np.void) -> bool:
-        """Of skipped frames, which have rows only when they were asked for, the whole frame lies in one piece."""
-        return self._options.frames != "all" or bool(row["status"] == Status.OK)
 
     def _rejoin(self, offset: int, count: int) -> memoryview:
         files = self._pass.files
@@ -207,11 +210,13 @@ class Capture:
 
     @property
     def report(self) -> Report:
-        """What has become of every frame read so far."""
+        """What has become of every frame read so far: with several threads, of a few more than there were rows for."""
         return self._pass.report()
 
     def close(self) -> None:
         """Close the file, if it was opened here."""
+        if self._rejoiner is not None:
+            self._rejoiner.close()
         self._pass.close()
 
     def __enter__(self) -> Capture:
@@ -356,7 +361,7 @@ def read(
 
 def _read_one(source: Sources, options: Options, projection: Projection, rows: Rows, number: int) -> None:
     files = files_of(source, options)
-    run = _pass_over(files, options, projection, number=number, threads=threads_of(options, files.size))
+    run = _pass_over(files, options, projection, number=number, threads=threads_of(options, files))
     begin = rows.count
     try:
         full = True

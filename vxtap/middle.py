@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vxtap import _core, _parts
 from vxtap.enums import Status
 from vxtap.errors import fault
-from vxtap.parts import Place, find_record, scratch
+from vxtap.parts import Place, Scratch, find_record
 from vxtap.rotation import NOTHING, TIME
 
 if TYPE_CHECKING:
@@ -24,19 +22,19 @@ _AT_STOP, _MORE_INPUT, _OK = Status.AT_STOP.value, Status.MORE_INPUT.value, Stat
 def begin_at(books: _core.Pass, files: Rotation, window: Window) -> bool:
     """Have books that are empty begin with the first record that seems to begin where the files are read from.
 
-    The framing is that of the beginning of the file. Returns False where no record was found to begin there and before
-    the end of what is read.
+    The framing is that of the beginning of the file, as far as it is read for that: interfaces that are declared later
+    are not known. Returns False where no record was found to begin there and before the end of what is read.
 
     Raises
     ------
     FormatError, UnsupportedError
-        For what is no capture, or is damaged before the byte.
+        For what is no capture, or is damaged at its beginning.
     """
     place = Place(files.origin, 0)
     byte, stop = files.begin, min(files.limit or place.end, place.end)
     head = _core.Scanner(NOTHING, source=0, level=0, skipped_rows=True, columns=[TIME], row_size=TIME[1])
     head.stop = min(byte, _HEAD)
-    status, _ = place.scan(head, np.empty(_HEAD, np.uint8), scratch(head.stop, TIME[1]))
+    status, _ = place.scan(head, Scratch(_HEAD, TIME[1]))
     if status not in (_AT_STOP, _MORE_INPUT):
         raise fault(files.origin.name, status, head.fault_offset, head.frames, "")
     if status == _MORE_INPUT and (ended := head.end(0)[0]) != _OK:

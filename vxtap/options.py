@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -92,6 +93,11 @@ def parse_size(value: int | str, what: str) -> int:
         raise OptionError(f"{what}: expected a size in bytes, got {value!r}") from None
 
 
+def cores_at_hand() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def parse_split(value: int | str) -> int:
     """Read the size of a range of a file: a number of bytes, or text such as '256MB'."""
     size = parse_size(value, "split")
@@ -161,7 +167,7 @@ class Options:
     workers : int, optional
         Threads that work on one file; by default as many as there are cores at hand, up to 4, and 1 for a small file.
     split : int or str, optional
-        Bytes of a file that a thread takes at a time, as such or as text such as '4MiB'.
+        Bytes of a file that a thread takes at a time, as such or as text such as '4MiB'; never more than 16 MiB.
 
     Raises
     ------

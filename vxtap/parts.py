@@ -12,19 +12,36 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vxtap import _parts
+from vxtap.compressed import BLOCK
 from vxtap.enums import Status
 
 if TYPE_CHECKING:
     from vxtap import _core
     from vxtap.source import Origin
 
-    Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
-
-# Bytes in which a record is looked for, at first.
-_LOOK = 64 << 10
+# Bytes in which a record is looked for: at first, and at most.
+_LOOK, _MOST_LOOK = 64 << 10, 1 << 20
 # Bytes of the shortest record or packet block there is; rows that may come late, of fragments that are given up.
 _LEAST_RECORD, _LATE_ROWS = 16, 1 << 10
-_MORE_INPUT, _AT_STOP, _MORE_HISTORY = Status.MORE_INPUT.value, Status.AT_STOP.value, Status.MORE_HISTORY.value
+# Rows of a range: one for so many bytes, where that is not few, and never more than packets are remembered. Where there
+# are more, the part ends early.
+_USUAL_RECORD, _FEW_ROWS, _MOST_ROWS = 128, 1 << 12, 60_000
+_MORE_INPUT, _MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
+_AT_STOP, _MORE_HISTORY = Status.AT_STOP.value, Status.MORE_HISTORY.value
+
+
+def rows_in(size: int) -> int:
+    """No more rows than this come out of so many bytes."""
+    return size // _LEAST_RECORD + _LATE_ROWS
+
+
+class Scratch:
+    """Memory to read a range in: a block of the file, and rows. Of the rows only what is written to costs anything."""
+
+    def __init__(self, size: int, row_size: int) -> None:
+        rows = min(rows_in(size), max(_FEW_ROWS, min(size // _USUAL_RECORD, _MOST_ROWS)))
+        self.block = np.empty(BLOCK, np.uint8)
+        self.rows = np.zeros(rows * row_size, np.uint8)
 
 
 class Place:
@@ -48,16 +65,16 @@ class Place:
         """Bytes of the capture, fewer at the end of the file."""
         return self._origin.read_at(offset - self.start, count) or b""
 
-    def scan(self, scanner: _core.Scanner, block: Bytes, rows: Bytes) -> tuple[int, int]:
+    def scan(self, scanner: _core.Scanner, scratch: Scratch) -> tuple[int, int]:
         """Scan from where the scanner stands up to its stop, or the end of the file: what it wants then, and rows."""
+        block, rows = scratch.block, scratch.rows
         row, status = 0, _MORE_HISTORY
         while status == _MORE_HISTORY:
             if self._origin.memory is not None:
                 at = scanner.offset - self.start
                 status, _, made = scanner.scan(self._origin.memory, at, self.end - self.start, rows, row)
             else:
-                start = self.start - self._origin.base
-                status, made = _parts.scan_file(scanner, self._origin.descriptor, start, block, rows, row)
+                status, made = _parts.scan_file(scanner, self._origin.descriptor, self.start, block, rows, row)
             row += made
             if status == _MORE_HISTORY:
                 scanner.recall(self.read(*scanner.history))
@@ -79,21 +96,30 @@ class Part:
         What the file's framing is thought to be there.
     scanner : vxtap._core.Scanner
         A new one.
+    scratch : Scratch
+        Memory to read it in, whose first `count` rows are those of the range then.
 
     Attributes
     ----------
     begin : int
         Where its first record was found to begin; -1 where nothing came of it.
-    rows : numpy.ndarray
-        Memory whose first `count` rows are those of the range.
     """
 
-    def __init__(self, place: Place, span: tuple[int, int], ahead: int, framing: bytes, scanner: _core.Scanner) -> None:
+    def __init__(
+        self,
+        place: Place,
+        span: tuple[int, int],
+        *,
+        ahead: int,
+        framing: bytes,
+        scanner: _core.Scanner,
+        scratch: Scratch,
+    ) -> None:
         self.start, self.stop = span
         self.begin = -1
         self.count = 0
         self.scanner = scanner
-        self.rows: Bytes | None = None
+        self.scratch = scratch
         self.cancelled = False
         self._place = place
         self._ahead = ahead
@@ -102,12 +128,11 @@ class Part:
         self._done = threading.Event()
         self._error: BaseException | None = None
 
-    def read(self, rows: Bytes, block: Bytes) -> None:
-        """Read it, into `rows`, which has room for all that there can be; called once, in any thread."""
-        self.rows = rows
+    def read(self) -> None:
+        """Read it; called once, in any thread."""
         try:
             if not self.cancelled:
-                self._read(rows, block)
+                self._read()
         except (OSError, MemoryError):  # whoever reads the range in its place meets it again
             pass
         except BaseException as error:
@@ -129,7 +154,7 @@ class Part:
         """Make it a part of the whole, which stands where it begins; False where it may have been read wrong."""
         return self.same_framing(whole) and self._known.join(whole)
 
-    def _read(self, rows: Bytes, block: Bytes) -> None:
+    def _read(self) -> None:
         scanner = self.scanner
         scanner.can_recall = True
         _parts.assume(scanner, self._framing, self.start)
@@ -142,18 +167,18 @@ class Part:
             if scanner.offset >= stop:  # with fragments on the way: go on, by a few frames and then by more
                 stop = scanner.offset + 1 + tries * tries
                 tries += 1
-            if stop >= self.stop or self._scan(stop, block, rows)[0] != _AT_STOP:
+            if stop >= self.stop or self._scan(stop)[0] != _AT_STOP:
                 return
         self._framing = _parts.framing_of(scanner)
         self._known.begin()
         begin = scanner.offset
-        status, self.count = self._scan(self.stop, block, rows)
-        if status in (_AT_STOP, _MORE_INPUT):
+        status, self.count = self._scan(self.stop)
+        if status in (_AT_STOP, _MORE_INPUT, _MORE_OUTPUT):
             self.begin = begin
 
-    def _scan(self, stop: int, block: Bytes, rows: Bytes) -> tuple[int, int]:
+    def _scan(self, stop: int) -> tuple[int, int]:
         self.scanner.stop = stop
-        return self._place.scan(self.scanner, block, rows)
+        return self._place.scan(self.scanner, self.scratch)
 
 
 def find_record(place: Place, books: _core.Pass, start: int, stop: int) -> int | None:
@@ -168,16 +193,6 @@ def find_record(place: Place, books: _core.Pass, start: int, stop: int) -> int |
         at = _parts.find_record(books, data, start - place.start, last)
         if at is not None and start + at < stop:
             return start + at
-        if at is not None or last or len(data) < count or count >= stop - start:
+        if at is not None or last or len(data) < count or count >= min(stop - start, _MOST_LOOK):
             return None
         count *= 4
-
-
-def rows_in(size: int) -> int:
-    """No more rows than this come out of so many bytes."""
-    return size // _LEAST_RECORD + _LATE_ROWS
-
-
-def scratch(size: int, row_size: int) -> Bytes:
-    """Memory for the rows of a range of this many bytes, of which only what is written to costs anything."""
-    return np.zeros(rows_in(size) * row_size, np.uint8)

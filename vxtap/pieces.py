@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vxtap.layout import Projection
 from vxtap.passes import RowPass
 from vxtap.rotation import Rotation
+from vxtap.splits import Stretch
 
 if TYPE_CHECKING:
     from vxtap.options import Options
@@ -82,30 +83,36 @@ class Rejoiner:
     def __init__(self, files: Rotation, options: Options) -> None:
         self._files = files
         self._options = replace(options, follow=False, strict=False)
-        self._begin()
+        self._pass = self._begin()
 
-    def _begin(self) -> None:
+    def close(self) -> None:
+        """Let go of what was opened for it."""
+        self._pass.close()
+
+    def _begin_again(self) -> None:
+        self.close()
+        self._pass = self._begin()
+
+    def _begin(self) -> RowPass:
         projection = Projection(("offset",))
         known = [_Again(one) if one.memory is None else one.memory for one in self._files.origins]
+        again = Rotation(known)  # type: ignore[arg-type]
+        if isinstance(self._files, Stretch):  # it begins where that begins
+            again = Stretch(self._files.splits)
         self._known = len(known)
         self._rows = bytearray(_ROWS * projection.dtype.itemsize)
         self._pieces = Pieces()
         self._from = 0
-        self._pass = RowPass(
-            Rotation(known),  # type: ignore[arg-type]
-            self._options,
-            projection.copies,
-            projection.dtype.itemsize,
-            level=projection.level,
-        )
+        size = projection.dtype.itemsize
+        return RowPass(again, self._options, projection.copies, size, level=projection.level)
 
     def find(self, offset: int) -> memoryview | None:
         """The frame of the row with this offset; None where there is no such frame any more."""
         if offset < self._from or self._known < len(self._files.origins):
-            self._begin()
+            self._begin_again()
         found = self._search(offset)
         if found is None and self._pass.ended:  # a file that is followed may have grown since
-            self._begin()
+            self._begin_again()
             found = self._search(offset)
         return found
 

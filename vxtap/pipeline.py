@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Pipeline:
         for _ in range(BLOCKS - 1):  # one more is in the window
             self._free.put(memoryview(bytearray(size)))
         self._reached: SimpleQueue[None] = SimpleQueue()
+        self._ended = Event()
         self._error: BaseException | None = None
         self._stopping = False
         self._thread = Thread(target=self._work, name="vxtap writer")
@@ -86,7 +87,7 @@ class Pipeline:
             except BaseException as error:  # raised in the thread that asked for it
                 self._error = error
             then()
-        self._tell()
+        self._ended.set()
 
     def __enter__(self) -> Pipeline:
         try:
@@ -102,12 +103,15 @@ class Pipeline:
         """End the thread: whoever closes the output comes after it."""
         self._stopping = True
         self._jobs.put(None)
-        try:
-            self._reached.get()
-        except BaseException:  # a second signal: the write that is under way ends all the same
-            self._reached.get()
-            raise
+        signal: BaseException | None = None
+        while not self._ended.is_set():
+            try:
+                self._ended.wait()
+            except BaseException as another:  # a second signal: the write that is under way ends all the same
+                signal = another
         self._thread.join()
+        if signal is not None:
+            raise signal
 
 
 def _nothing() -> None:

@@ -7,8 +7,8 @@ range itself. What comes out is what one thread gives, always.
 
 from __future__ import annotations
 
-import os
 import threading
+import weakref
 from collections import deque
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vxtap import _parts
-from vxtap.compressed import BLOCK
-from vxtap.parts import Part, Place, scratch
+from vxtap.options import cores_at_hand
+from vxtap.parts import Part, Place, Scratch
 from vxtap.passes import RowPass
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from vxtap.layout import Projection
     from vxtap.options import Options
-    from vxtap.parts import Bytes
     from vxtap.rotation import Rotation
     from vxtap.source import Origin
 
@@ -39,8 +38,8 @@ _HEAD = 64 << 10
 _WARM = 256 << 10
 # Threads where nobody says how many: the one that joins what they have read cannot keep up with many more.
 _THREADS = 4
-# Parts that have been read and wait to be joined, at most, beyond one a thread: their rows are memory.
-_WAITING = 2
+# Parts that have been read and wait to be joined, beyond one a thread that reads: their rows are memory.
+_WAITING = 1
 # Bytes of a framing, of a capture of hundreds of interfaces, from which on a part must be longer.
 _LONG = 64 << 10
 # With two threads the whole reads one range of so many itself, where its rows are to stay: about as much work as it has
@@ -50,47 +49,57 @@ _OWN = 3
 _MOST_PATIENCE = 6
 
 
-def threads_of(options: Options, size: int | None) -> int:
-    """How many threads are to read a source of this many bytes."""
-    if options.follow or size is None:
+def threads_of(options: Options, files: Rotation) -> int:
+    """How many threads are to read these files."""
+    if options.follow or files.size is None:
         return 1
     if options.workers is not None:
         return options.workers
-    return min(len(os.sched_getaffinity(0)), _THREADS) if size >= _SMALL else 1
+    return min(cores_at_hand(), _THREADS) if files.size - files.begin >= _SMALL else 1
 
 
 class Threads:
-    """Threads that read parts, begun when there is something to read."""
+    """Threads that read parts, begun when there is something to read. They end with this object, or before."""
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._tasks: SimpleQueue[tuple[Part, Bytes] | None] = SimpleQueue()
+        self._tasks: SimpleQueue[Part | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
+        weakref.finalize(self, _end, self._tasks, self._threads)
 
-    def submit(self, part: Part, rows: Bytes) -> None:
-        """Have a part read, after those before it."""
+    def submit(self, part: Part) -> None:
+        """Have a part read, after those before it; here and now, where no thread is to be had."""
         if len(self._threads) < self._count:
             thread = threading.Thread(target=_work, args=(self._tasks,), name="vxtap", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        self._tasks.put((part, rows))
+            try:
+                thread.start()
+                self._threads.append(thread)
+            except RuntimeError:
+                self._count = len(self._threads)
+        if self._threads:
+            self._tasks.put(part)
+        else:
+            part.read()
 
     def close(self) -> None:
         """End them all; what has been submitted is read before."""
-        for _ in self._threads:
-            self._tasks.put(None)
-        for thread in self._threads:
+        threads = list(self._threads)
+        _end(self._tasks, self._threads)
+        for thread in threads:
             thread.join()
-        self._threads.clear()
 
 
-def _work(tasks: SimpleQueue[tuple[Part, Bytes] | None]) -> None:
-    """What a thread does. It holds nothing but the queue, so a pass that nobody closes can still go."""
-    block = np.empty(BLOCK, np.uint8)
-    while (task := tasks.get()) is not None:
-        part, rows = task
-        part.read(rows, block)
-        del task, part, rows
+def _work(tasks: SimpleQueue[Part | None]) -> None:
+    """What a thread does. It holds nothing but the queue, so that a pass which nobody closes can go."""
+    while (part := tasks.get()) is not None:
+        part.read()
+        del part
+
+
+def _end(tasks: SimpleQueue[Part | None], threads: list[threading.Thread]) -> None:
+    for _ in threads:
+        tasks.put(None)
+    threads.clear()
 
 
 class Ranges:
@@ -108,9 +117,10 @@ class Ranges:
         self._row_size = row_size
         self._split = split
         self._most = threads - 1 + _WAITING
+        self._closed = False
         self._own = _OWN if threads == 2 else 0
         self._threads = Threads(threads - 1)  # and the one that joins what they have read
-        self._spare: list[Bytes] = []
+        self._spare: list[Scratch] = []
         self._parts: deque[Part | int] = deque()  # an int: the end of a range that the whole reads itself
         self._handed = 0
         self._place: Place | None = None
@@ -142,8 +152,7 @@ class Ranges:
 
     def done(self, part: Part, *, joined: bool) -> None:
         """A part has been dealt with: its rows are needed no more."""
-        if part.rows is not None:
-            self._spare.append(part.rows)
+        self._spare.append(part.scratch)
         if joined:
             self._patience = 0
 
@@ -177,7 +186,8 @@ class Ranges:
         self.active = False
 
     def close(self) -> None:
-        """End the threads."""
+        """End the threads; nothing is handed out any more."""
+        self._closed = True
         for part in self._parts:
             if isinstance(part, Part):
                 part.cancelled = True
@@ -186,18 +196,28 @@ class Ranges:
 
     def _hand_out(self) -> None:
         place = self._place
-        assert place is not None
+        if self._closed or place is None:
+            return
         self._framing = self._framing or _parts.framing_of(self._run.books)
         if len(self._framing) > max(self._split, _LONG):
             return
-        while len(self._parts) < self._most and self._next < place.end:
+        while self._next < place.end and sum(isinstance(part, Part) for part in self._parts) < self._most:
             stop = min(self._next + self._split, place.end)
             if self._own and self._handed % self._own == 0:
                 self._parts.append(stop)
             else:
-                part = Part(place, (self._next, stop), self._ahead, self._framing, self._run.scanner())
+                span = self._next, stop
+                scratch = self._spare.pop() if self._spare else Scratch(self._split, self._row_size)
+                part = Part(
+                    place,
+                    span,
+                    ahead=self._ahead,
+                    framing=self._framing,
+                    scanner=self._run.scanner(),
+                    scratch=scratch,
+                )
+                self._threads.submit(part)
                 self._parts.append(part)
-                self._threads.submit(part, self._spare.pop() if self._spare else scratch(self._split, self._row_size))
             self._handed += 1
             self._next = stop
 
@@ -218,8 +238,10 @@ class RangedPass(RowPass):
 
     def close(self) -> None:
         """Let go of the source, after all threads have."""
-        self._ranges.close()
-        super().close()
+        try:
+            self._ranges.close()
+        finally:
+            super().close()
 
     def _fill(self, rows: Buffer, row: int, one_window: bool | None, pieces: Buffer | None) -> tuple[int, bool]:
         while True:
@@ -233,10 +255,17 @@ class RangedPass(RowPass):
                 self._plan()
             row, full = super()._fill(rows, row, one_window, pieces)
             if not self.at_stop:
+                if self.ended:
+                    self._ranges.close()
                 return row, full
-            self._at_stop()
+            try:
+                self._at_stop()
+            except MemoryError:
+                self._ranges.give_up()
+                self.books.stop = self.limit
 
     def _turn(self) -> bool:
+        self._ranges.give_up()  # they read the file that is left here
         turned = super()._turn()
         if turned and self._origin is not None:
             self._plan()
@@ -277,13 +306,18 @@ class RangedPass(RowPass):
 
     def _join(self, part: Part) -> None:
         before = self.books.frames
-        if not part.join(self.books):
+        try:
+            joined = part.join(self.books)
+        except MemoryError:  # some of it may have been taken over: nothing that follows would be right
+            self._fail(MemoryError(f"{self.files.origin.name}: no memory for what has to be remembered of its frames"))
+            self.at_stop = False
+            return
+        if not joined:
             self.books.stop = self._ranges.refused(part)
             return
         self.window.jump(self.books.offset)
         if part.count and "frame" in (self._dtype.names or ()):
-            assert part.rows is not None
-            part.rows[: part.count * self._dtype.itemsize].view(self._dtype)["frame"] += np.uint64(before)
+            part.scratch.rows[: part.count * self._dtype.itemsize].view(self._dtype)["frame"] += np.uint64(before)
         self._part, self._given = part, 0
 
     def _give(self, rows: Buffer, row: int) -> tuple[int, bool]:
@@ -291,13 +325,12 @@ class RangedPass(RowPass):
         part = self._part
         if part is None:
             return row, False
-        assert part.rows is not None
         size = self._dtype.itemsize
         room = memoryview(rows).nbytes // size - row
         count = min(room, part.count - self._given)
         if count:
             to = np.frombuffer(rows, np.uint8, count * size, row * size)
-            np.copyto(to, part.rows[self._given * size : (self._given + count) * size])
+            np.copyto(to, part.scratch.rows[self._given * size : (self._given + count) * size])
         self._given += count
         if self._given < part.count:
             return row + count, True

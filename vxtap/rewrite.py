@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from vxtap import _core
 from vxtap.enums import Status
 from vxtap.errors import OptionError, VxtapError
-from vxtap.options import DEFAULT_PORTS, Options
+from vxtap.options import DEFAULT_PORTS, Options, cores_at_hand
 from vxtap.passes import MORE_INPUT, MORE_OUTPUT, SEED, Pass, files_of
 from vxtap.sink import Sink, is_same_file
 
@@ -65,8 +65,7 @@ def _use_two(workers: int | None, size: int) -> bool:
     """Whether two threads work on so many bytes: as asked for, else where there are cores and it pays."""
     if workers is not None:
         return workers > 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores > 1 and size >= _LARGE
+    return cores_at_hand() > 1 and size >= _LARGE
 
 
 class Finished(NamedTuple):

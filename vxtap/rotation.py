@@ -177,6 +177,8 @@ class Rotation:
         Files opened so far.
     fine : bool
         A look has found a clock finer than microseconds.
+    number : int
+        Of the source, where it brings one along.
     begin : int
         The byte of the first file from which on records are read.
     limit : int
@@ -184,6 +186,7 @@ class Rotation:
     """
 
     waits = False
+    number = 0
     begin = 0
 
     @property

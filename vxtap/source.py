@@ -272,11 +272,6 @@ class Origin:
         return self._gunzip is not None and self._gunzip.cut
 
     @property
-    def base(self) -> int:
-        """Where it starts in its file: where that stood when it was handed over."""
-        return self._base
-
-    @property
     def descriptor(self) -> int:
         """Of a file that can be read at any place."""
         assert self.raw is not None

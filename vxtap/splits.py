@@ -25,6 +25,8 @@ class Stretch(Rotation):
             split.check()
         paths: list[Source] = list(dict.fromkeys(split.path for split in splits))
         super().__init__(paths, rereadable=rereadable)
+        self.splits = splits
+        self.number = splits[0].source
         self.begin = splits[0].start
         self._stop = splits[-1].stop
 
@@ -32,6 +34,11 @@ class Stretch(Rotation):
     def limit(self) -> int:
         """Where reading ends in the capture, once that is known to be in the current file; 0 where it is not."""
         return 0 if self._waiting or self._stop is None else self.start + self._stop
+
+    @property
+    def size(self) -> int | None:
+        """Bytes up to where reading ends, where that is known."""
+        return self.limit or super().size
 
 
 def together(splits: Iterable[Split]) -> list[list[Split]]:

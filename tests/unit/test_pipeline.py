@@ -273,20 +273,23 @@ def test_second_signal_waits_for_the_write(source: Path, monkeypatch: pytest.Mon
         def __init__(self, inner: Any) -> None:
             self.inner, self.left = inner, 1
 
-        def put(self, item: None) -> None:
-            self.inner.put(item)
+        def set(self) -> None:
+            self.inner.set()
 
-        def get(self) -> None:
-            if given[0]._stopping and self.left:
+        def is_set(self) -> bool:
+            return not self.left and self.inner.is_set()
+
+        def wait(self) -> None:
+            if self.left:
                 self.left = 0
                 raise KeyboardInterrupt
-            self.inner.get()
+            self.inner.wait()
 
     enter = Pipeline.__enter__
 
     def entered(pipeline: Pipeline) -> Pipeline:
         given.append(pipeline)
-        pipeline._reached = Impatient(pipeline._reached)  # type: ignore[assignment]
+        pipeline._ended = Impatient(pipeline._ended)  # type: ignore[assignment]
         return enter(pipeline)
 
     monkeypatch.setattr(Pipeline, "__enter__", entered)
