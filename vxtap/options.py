@@ -165,7 +165,7 @@ class Options:
     follow : bool
         At the end of a file, wait for more of it, or for the file that takes its place.
     workers : int, optional
-        Threads that work on one file; by default as many as there are cores at hand, up to 4, and 1 for a small file.
+        Threads that work on one file; by default as many as there are cores at hand, up to 3, and 1 for a small file.
     split : int or str, optional
         Bytes of a file that a thread takes at a time, as such or as text such as '4MiB'; never more than 16 MiB.
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _LOOK, _MOST_LOOK = 64 << 10, 1 << 20
 # Bytes of the shortest record or packet block there is; rows that may come late, of fragments that are given up.
 _LEAST_RECORD, _LATE_ROWS = 16, 1 << 10
-# Rows of a range: one for so many bytes, where that is not few, and never more than packets are remembered. Where there
-# are more, the part ends early.
-_USUAL_RECORD, _FEW_ROWS, _MOST_ROWS = 128, 1 << 12, 60_000
+# Rows that a range has room for: as many bytes of them as of the file, where that is not few, and never more than
+# packets are remembered. Where there are more, the part ends early.
+_FEW_ROWS, _MOST_ROWS = 1 << 12, 60_000
 _MORE_INPUT, _MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
 _AT_STOP, _MORE_HISTORY = Status.AT_STOP.value, Status.MORE_HISTORY.value
 
@@ -39,7 +39,7 @@ class Scratch:
     """Memory to read a range in: a block of the file, and rows. Of the rows only what is written to costs anything."""
 
     def __init__(self, size: int, row_size: int) -> None:
-        rows = min(rows_in(size), max(_FEW_ROWS, min(size // _USUAL_RECORD, _MOST_ROWS)))
+        rows = min(rows_in(size), max(_FEW_ROWS, size // row_size), _MOST_ROWS)
         self.block = np.empty(BLOCK, np.uint8)
         self.rows = np.zeros(rows * row_size, np.uint8)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vxtap.source import Origin
 
 #: Bytes of a file that a thread takes at a time, where nobody says how many; more than the second are never taken.
-SPLIT, MOST = 2 << 20, 16 << 20
+SPLIT, MOST = 4 << 20, 16 << 20
 # Files below this size are read by one thread, where nobody says how many do.
 _SMALL = 32 << 20
 # The whole reads so many bytes first, for the framing that parts rest on.
@@ -37,9 +37,9 @@ _HEAD = 64 << 10
 # Bytes that are read ahead of a part, once one has failed for want of them.
 _WARM = 256 << 10
 # Threads where nobody says how many: the one that joins what they have read cannot keep up with many more.
-_THREADS = 4
-# Parts that have been read and wait to be joined, beyond one a thread that reads: their rows are memory.
-_WAITING = 1
+_THREADS = 3
+# Parts at a time, at least: their rows are memory.
+_PARTS = 3
 # Bytes of a framing, of a capture of hundreds of interfaces, from which on a part must be longer.
 _LONG = 64 << 10
 # With two threads the whole reads one range of so many itself, where its rows are to stay: about as much work as it has
@@ -116,7 +116,7 @@ class Ranges:
         self._run = run
         self._row_size = row_size
         self._split = split
-        self._most = threads - 1 + _WAITING
+        self._most = max(threads, _PARTS)
         self._closed = False
         self._own = _OWN if threads == 2 else 0
         self._threads = Threads(threads - 1)  # and the one that joins what they have read
