@@ -31,6 +31,8 @@ REPORT_KEYS = [
     "files",
     "empty_files",
     "changed",
+    "began",
+    "ended",
     "times_rounded",
     "times_lost",
 ]
