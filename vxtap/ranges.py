@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 #: Bytes of a file that a thread takes at a time, where nobody says how many; more than the second are never taken.
 SPLIT, MOST = 4 << 20, 16 << 20
-# Files below this size are read by one thread, where nobody says how many do.
-_SMALL = 32 << 20
+# Files below this size are read by one thread, where nobody says how many do: threads need some time to get going.
+_SMALL = 256 << 20
 # The whole reads so many bytes first, for the framing that parts rest on.
 _HEAD = 64 << 10
 # Bytes that are read ahead of a part, once one has failed for want of them.
