@@ -14,13 +14,12 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "floor.h"
 
 enum { BLOCK = 256 * 1024, FILE_HEADER = 24, RECORD = 16 };
 
@@ -29,19 +28,6 @@ struct walk {
     size_t store;
     uint64_t packets, bytes, checksum;
 };
-
-static void fail(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static uint32_t le32(const uint8_t *p)
 {
