@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from check import WrongAnswerError
 from pair import FailedError, PairResult, Run, pair, run, told_seconds
@@ -68,30 +69,26 @@ def spread(values: list[float]) -> tuple[float, float, float, float]:
     return min(values), first, third, max(values)
 
 
-def result_of(case: Case, done: PairResult) -> Result:
+def about(case: Case, **found: Any) -> Result:
+    """What is known of a case beforehand, and what was found."""
     return Result(
         key=case.key,
         name=case.name,
         version=case.version,
         capture=case.capture,
         megabytes=case.megabytes,
-        packets=case.packets,
-        ours=[one.seconds for one in done.a],
-        against=[one.seconds for one in done.b],
-        peaks=done.peaks,
+        **found,
     )
+
+
+def result_of(case: Case, done: PairResult) -> Result:
+    ours, against = ([one.seconds for one in runs] for runs in (done.a, done.b))
+    return about(case, packets=case.packets, ours=ours, against=against, peaks=done.peaks)
 
 
 def without(case: Case, reason: str) -> Result:
     """The same case with the reason why there is no time."""
-    return Result(
-        key=case.key,
-        name=case.name,
-        version=case.version,
-        capture=case.capture,
-        megabytes=case.megabytes,
-        reason=reason,
-    )
+    return about(case, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
