@@ -18,6 +18,7 @@ import vxtap.ranges
 from build import NANO, pcap
 from compare import columns_of
 from hostile_state import datagram, plain
+from ranges import count_joins
 from unit.conftest import T0, capture
 
 FRAMES, SPLIT = 3000, 20_000
@@ -174,14 +175,7 @@ def test_a_file_that_ends_within_what_looks_like_records(tmp_path: Path) -> None
 
 def test_one_datagram_does_not_end_reading_by_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Complete datagrams are remembered for ever; parts that have no fragments do not care."""
-    joined: list[bool] = []
-    join = vxtap.parts.Part.join
-
-    def count(part: vxtap.parts.Part, whole: Any) -> bool:
-        joined.append(join(part, whole))
-        return joined[-1]
-
-    monkeypatch.setattr(vxtap.parts.Part, "join", count)
+    joined = count_joins(monkeypatch)
     frames = hostile_state.every([*datagram(1), *(plain(i) for i in range(2000))])
     path = tmp_path / "in.pcap"
     path.write_bytes(pcap(frames, 1, magic=NANO))
