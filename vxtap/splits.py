@@ -21,7 +21,7 @@ class Stretch(Rotation):
     """Splits that lie side by side, as one capture."""
 
     def __init__(self, splits: list[Split], *, rereadable: bool = False) -> None:
-        for split in splits:
+        for split in {(one.path, one.size, one.time, one.node): one for one in splits}.values():
             split.check()
         paths: list[Source] = list(dict.fromkeys(split.path for split in splits))
         super().__init__(paths, rereadable=rereadable)
