@@ -76,8 +76,6 @@ class Pass:
         The core has come to the byte where it was told to stop.
     began : int
         The byte of the capture with which it began.
-    limit : int
-        The byte of the capture where it ends; 0: it goes to the end.
     """
 
     def __init__(self, files: Rotation, books: _core.Pass, *, strict: bool, block: int = BLOCK) -> None:
@@ -87,7 +85,7 @@ class Pass:
         self.ended = False
         self.at_stop = False
         self.began = 0
-        self.limit = books.stop = files.limit
+        books.stop = files.limit
         self.ends = Ends()
         self._draining = False
         self._strict = strict
@@ -96,6 +94,11 @@ class Pass:
         books.can_recall = files.origin.can_seek
         if files.begin:
             self._begin_in_the_middle()
+
+    @property
+    def limit(self) -> int:
+        """The byte of the capture where the pass ends, once that is known; 0: it goes to the end."""
+        return self.files.limit
 
     def _begin_in_the_middle(self) -> None:
         from vxtap.middle import begin_at  # only here: most runs begin at the beginning
@@ -142,7 +145,7 @@ class Pass:
         if self.files.next(self.books.offset + left):
             self.books.next_file(left)
             self.window.turn(self.files.origin, self.books.offset)
-            self.limit = self.books.stop = self.files.limit
+            self.books.stop = self.files.limit
             self.books.can_recall = self.files.origin.can_seek
             return True
         if not self.ends.formats and not self.files.stopped:
