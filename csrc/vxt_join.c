@@ -7,17 +7,13 @@
 
 void vxt_join_framing(const vxt_reader *reader, vxt_framing *framing)
 {
-    const vxt_interfaces *table = &reader->interfaces;
-
     memset(framing, 0, sizeof *framing);
     memcpy(&framing->pcap, &reader->pcap, sizeof reader->pcap);
     memcpy(&framing->pcapng, &reader->pcapng, sizeof reader->pcapng);
     framing->format = reader->format;
-    framing->count = table->count;
-    framing->first = table->first;
-    framing->declared = table->declared;
-    framing->section = table->section;
-    framing->forgotten = table->forgotten;
+    memcpy(&framing->table, &reader->interfaces, sizeof reader->interfaces);
+    framing->table.items = NULL;
+    framing->table.capacity = 0;
 }
 
 vxt_interface vxt_join_interface(const vxt_reader *reader, uint32_t i)
@@ -32,16 +28,14 @@ vxt_interface vxt_join_interface(const vxt_reader *reader, uint32_t i)
 
 void vxt_join_assume(vxt_reader *reader, const vxt_framing *framing, uint64_t offset)
 {
-    vxt_interfaces *table = &reader->interfaces;
+    vxt_interfaces memory = reader->interfaces;
 
-    memcpy(&reader->pcap, &framing->pcap, sizeof reader->pcap);
-    memcpy(&reader->pcapng, &framing->pcapng, sizeof reader->pcapng);
+    reader->pcap = framing->pcap;
+    reader->pcapng = framing->pcapng;
     reader->format = framing->format;
-    table->count = framing->count;
-    table->first = framing->first;
-    table->declared = framing->declared;
-    table->section = framing->section;
-    table->forgotten = framing->forgotten;
+    reader->interfaces = framing->table;
+    reader->interfaces.items = memory.items;
+    reader->interfaces.capacity = memory.capacity;
     reader->offset = reader->start = offset;
 }
 

@@ -14,7 +14,7 @@ typedef struct vxt_framing {
     vxt_pcap pcap;
     vxt_pcapng pcapng;
     vxt_format format;
-    uint32_t count, first, declared, section, forgotten; /* of the interface table */
+    vxt_interfaces table; /* without memory: what it counts */
 } vxt_framing;
 
 /* The framing that holds where a reader stands, between two records; and its interfaces without what was counted. */
@@ -50,7 +50,7 @@ bool vxt_join_fits(vxt_pass *whole, const vxt_pass *part, vxt_known *known);
  * has to grow. */
 vxt_status vxt_join_sights(vxt_pass *whole, const vxt_pass *part, const vxt_known *known, uint32_t *done);
 
-/* And then all the rest. The part is left with the memory that the whole had. */
+/* And then all the rest. Nothing is to be asked of the part afterwards. */
 void vxt_join(vxt_pass *whole, vxt_pass *part);
 
 #endif

@@ -227,7 +227,7 @@ cdef extern from "vxtap.h" nogil:
         size_t made
 
     ctypedef struct vxt_framing:
-        uint32_t count
+        vxt_interfaces table
 
     ctypedef struct vxt_known:
         uint64_t *seen

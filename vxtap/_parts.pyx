@@ -19,7 +19,7 @@ def framing_of(Pass books):
     cdef vxt_interface it
     vxt_join_framing(&books.books.reader, &framing)
     parts = [PyBytes_FromStringAndSize(<char *>&framing, sizeof(vxt_framing))]
-    for i in range(framing.count):
+    for i in range(framing.table.count):
         it = vxt_join_interface(&books.books.reader, i)
         parts.append(PyBytes_FromStringAndSize(<char *>&it, sizeof(vxt_interface)))
     return b"".join(parts)
@@ -33,13 +33,13 @@ def assume(Pass books, bytes framing, uint64_t offset):
     if size < sizeof(vxt_framing):
         raise ValueError("no framing")
     memcpy(&there, p, sizeof(vxt_framing))
-    if there.count > VXT_MAX_INTERFACES or size != sizeof(vxt_framing) + there.count * sizeof(vxt_interface):
+    if there.table.count > VXT_MAX_INTERFACES or size != sizeof(vxt_framing) + there.table.count * sizeof(vxt_interface):
         raise ValueError("no framing")
-    while books.books.reader.interfaces.capacity < there.count:
+    while books.books.reader.interfaces.capacity < there.table.count:
         if not books.grow_interfaces():
             raise MemoryError
-    if there.count:
-        memcpy(books.books.reader.interfaces.items, p + sizeof(vxt_framing), there.count * sizeof(vxt_interface))
+    if there.table.count:
+        memcpy(books.books.reader.interfaces.items, p + sizeof(vxt_framing), there.table.count * sizeof(vxt_interface))
     vxt_join_assume(&books.books.reader, &there, offset)
 
 
