@@ -146,7 +146,7 @@ def test_the_captures_are_hostile() -> None:
     """Most of what is drawn above misleads who believes in the first chain of headers, or in a state of its own."""
     drawn: list[bool] = []
 
-    @settings(max_examples=max(30, settings().max_examples // 3))
+    @settings(max_examples=100)
     @given(NESTED)
     def draw(it: Ranged) -> None:
         if len(it.data) > 40 and borders(it.data):
