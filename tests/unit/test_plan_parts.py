@@ -190,3 +190,23 @@ def test_options_of_a_read(how: dict[str, Any], tmp_path: Path) -> None:
     splits = vxtap.plan(path, split=777)
     assert columns_of(vxtap.read(splits, **how)) == columns_of(vxtap.read(path, workers=1, **how))
     assert list(vxtap.read(splits[3], **how).dtype.names or ()) == list(vxtap.read(path, **how).dtype.names or ())
+
+
+@pytest.mark.parametrize("name", [name for name in LAB if name.endswith(".pcap") and not name.startswith("07")])
+def test_decap_of_splits(name: str, tmp_path: Path) -> None:
+    """All of them give the inner capture of the file, and one after the other the frames of it."""
+    path, whole, part = DATA / name, tmp_path / "whole.pcap", tmp_path / "part.pcap"
+    alone: dict[str, Any] = {"once": False}
+    splits = vxtap.plan(path, split=3000)
+    wanted = vxtap.decap(path, whole)
+    assert vxtap.decap(splits, part) == wanted
+    assert part.read_bytes() == whole.read_bytes()
+    wanted = vxtap.decap(path, whole, **alone)
+    if wanted.skipped["fragment_joined"] or wanted.skipped["fragment_lost"]:
+        return
+    found = b""
+    for split in splits:
+        vxtap.decap(split, part, **alone)
+        found += part.read_bytes()[24:]
+    assert found == whole.read_bytes()[24:]
+    assert sum(vxtap.info(split, once=False).report.frames for split in splits) == wanted.frames
