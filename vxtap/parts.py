@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _LOOK, _MOST_LOOK = 64 << 10, 1 << 20
 # Bytes of the shortest record or packet block there is; rows that may come late, of fragments that are given up.
 _LEAST_RECORD, _LATE_ROWS = 16, 1 << 10
-# Rows that a range has room for: as many bytes of them as of the file, where that is not few, and never more than
-# packets are remembered. Where there are more, the part ends early.
-_FEW_ROWS, _MOST_ROWS = 1 << 12, 60_000
+# Rows that a range has room for: as many bytes of them as of the file, where that is not few, and so few that what is
+# remembered of as many packets for second sights is less than a MiB. Where there are more, the part ends early.
+_FEW_ROWS, _MOST_ROWS = 1 << 12, 16_000
 _MORE_INPUT, _MORE_OUTPUT = Status.MORE_INPUT.value, Status.MORE_OUTPUT.value
 _AT_STOP, _MORE_HISTORY = Status.AT_STOP.value, Status.MORE_HISTORY.value
 
