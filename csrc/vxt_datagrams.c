@@ -2,15 +2,18 @@
 
 #include "vxt_pages.h"
 
+uint64_t vxt_datagrams_mix(uint64_t hash, const uint8_t *src, const uint8_t *dst, uint32_t id, uint32_t kind)
+{
+    hash = vxt_mix(hash, vxt_le64(src));
+    hash = vxt_mix(hash, vxt_le64(src + 8));
+    hash = vxt_mix(hash, vxt_le64(dst));
+    hash = vxt_mix(hash, vxt_le64(dst + 8));
+    return vxt_mix(hash, (uint64_t)id << 32 | kind);
+}
+
 static uint32_t hash_of(const vxt_frags *frags, const uint8_t *src, const uint8_t *dst, uint32_t id, uint32_t kind)
 {
-    uint64_t h = vxt_mix(frags->seed, vxt_le64(src));
-
-    h = vxt_mix(h, vxt_le64(src + 8));
-    h = vxt_mix(h, vxt_le64(dst));
-    h = vxt_mix(h, vxt_le64(dst + 8));
-    h = vxt_mix(h, (uint64_t)id << 32 | kind);
-    return (uint32_t)(h % frags->capacity);
+    return (uint32_t)(vxt_datagrams_mix(frags->seed, src, dst, id, kind) % frags->capacity);
 }
 
 static uint32_t *chain_of(const vxt_frags *frags, const vxt_datagram *d)

@@ -4,6 +4,9 @@
 
 #include "vxt_datagram.h"
 
+/* The key of a datagram, into a hash; `kind` is its IP version and protocol. */
+uint64_t vxt_datagrams_mix(uint64_t hash, const uint8_t *src, const uint8_t *dst, uint32_t id, uint32_t kind);
+
 /* The datagram that a fragment belongs to by its key, or VXT_FRAG_NONE. */
 uint32_t vxt_datagrams_find(const vxt_frags *frags, const vxt_fragment *f);
 

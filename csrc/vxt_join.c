@@ -47,9 +47,7 @@ static uint64_t mix_datagram(uint64_t h, vxt_memory *memory, const vxt_datagram 
     uint32_t captured = d->cut < d->total ? d->cut : d->total;
     const uint8_t *data = vxt_pages_gather(&memory->frags, d, 0, captured);
 
-    h = vxt_mix(h, (uint64_t)d->id << 32 | (uint64_t)d->version << 16 | (uint64_t)d->proto << 8 | d->inside);
-    h = vxt_mix(vxt_mix(h, vxt_le64(d->src)), vxt_le64(d->src + 8));
-    h = vxt_mix(vxt_mix(h, vxt_le64(d->dst)), vxt_le64(d->dst + 8));
+    h = vxt_mix(vxt_datagrams_mix(h, d->src, d->dst, d->id, (uint32_t)d->version << 8 | d->proto), d->inside);
     h = vxt_mix(vxt_mix(h, (uint64_t)d->ts), (uint64_t)d->total << 32 | d->cut);
     for (uint32_t i = 0; i < vxt_pages_of(d); i++)
         for (uint32_t k = 0; k < VXT_FRAG_WORDS; k++)
@@ -93,18 +91,14 @@ static bool fragments_fit(vxt_pass *whole, const vxt_pass *part, const vxt_known
     return !part->options.skipped_rows;
 }
 
-/* Numbers of frames in the memory of a part, which counts from where it began. */
+/* Numbers of frames in the memory of a part, which counts from where it began. Of complete datagrams nobody asks. */
 static void renumber(vxt_frags *frags, uint64_t before)
 {
-    const vxt_frag_list *lists[] = {&frags->waiting, &frags->done};
-
-    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
-        for (uint32_t i = lists[k]->oldest; i != VXT_FRAG_NONE; i = vxt_frags_at(frags, i)->newer) {
-            vxt_datagram *d = vxt_frags_at(frags, i);
-            d->first.frame += before;
-            for (uint32_t j = d->held; j != VXT_FRAG_NONE; j = vxt_frags_held(frags, j)->next)
-                vxt_frags_held(frags, j)->frame += before;
-        }
+    for (uint32_t i = frags->waiting.oldest; i != VXT_FRAG_NONE; i = vxt_frags_at(frags, i)->newer) {
+        vxt_datagram *d = vxt_frags_at(frags, i);
+        d->first.frame += before;
+        for (uint32_t j = d->held; j != VXT_FRAG_NONE; j = vxt_frags_held(frags, j)->next)
+            vxt_frags_held(frags, j)->frame += before;
     }
 }
 
@@ -125,22 +119,13 @@ static void join_fragments(vxt_pass *whole, vxt_pass *part)
 
 /* ---------------------------------------------------------------- second sights */
 
-static uint32_t find_interface(const vxt_sights *sights, uint64_t interface)
-{
-    uint32_t i = 0;
-
-    while (i < sights->interface_count && sights->interfaces[i] != interface)
-        i++;
-    return i;
-}
-
 /* Which bits of `whole` stand for the interfaces that bits of `part` stand for; those that it does not know are 0. */
 static uint64_t translate(const vxt_sights *whole, const vxt_sights *part, uint64_t seen)
 {
     uint64_t bits = 0;
 
     for (uint32_t i = 0; i < part->interface_count; i++) {
-        uint32_t k = find_interface(whole, part->interfaces[i]);
+        uint32_t k = vxt_sights_interface(whole, part->interfaces[i]);
         if (seen >> i & 1 && k < whole->interface_count)
             bits |= UINT64_C(1) << k;
     }
@@ -152,7 +137,7 @@ static uint32_t count_new_interfaces(const vxt_sights *whole, const vxt_sights *
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < part->interface_count; i++)
-        count += find_interface(whole, part->interfaces[i]) == whole->interface_count;
+        count += vxt_sights_interface(whole, part->interfaces[i]) == whole->interface_count;
     return count;
 }
 
@@ -245,7 +230,7 @@ vxt_status vxt_join_sights(vxt_pass *whole, const vxt_pass *part, const vxt_know
     if (to->capacity == 0)
         return VXT_MORE_SIGHTS;
     for (uint32_t i = 0; i < from->interface_count; i++)
-        if (find_interface(to, from->interfaces[i]) == to->interface_count)
+        if (vxt_sights_interface(to, from->interfaces[i]) == to->interface_count)
             to->interfaces[to->interface_count++] = from->interfaces[i];
     if (*done < known->sights - known->same)
         *done = known->sights - known->same;

@@ -6,8 +6,7 @@ static uint64_t bit_of(vxt_sights *sights, uint64_t interface)
     uint32_t i = sights->recent;
 
     if (i >= sights->interface_count || sights->interfaces[i] != interface)
-        for (i = 0; i < sights->interface_count && sights->interfaces[i] != interface; i++)
-            ;
+        i = vxt_sights_interface(sights, interface);
     if (i == VXT_SIGHT_INTERFACES) {
         i = sights->interface_count = sights->filled = sights->unhashed = 0;
         sights->forgot = true;

@@ -79,6 +79,16 @@ static inline vxt_sight *vxt_sights_at(const vxt_sights *sights, uint32_t number
     return &sights->items[number & (sights->capacity - 1)];
 }
 
+/* The number of an interface, or interface_count where it has none yet. */
+static inline uint32_t vxt_sights_interface(const vxt_sights *sights, uint64_t interface)
+{
+    uint32_t i = 0;
+
+    while (i < sights->interface_count && sights->interfaces[i] != interface)
+        i++;
+    return i;
+}
+
 /* One more packet that was kept, after all others; `hashed` where it has its hash, and all before it have. VXT_OK, or
  * MORE_SIGHTS: grow, and ask again. */
 vxt_status vxt_sights_keep(vxt_sights *sights, const vxt_sight *packet, bool hashed);
