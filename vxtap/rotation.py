@@ -181,8 +181,6 @@ class Rotation:
         Of the source, where it brings one along.
     begin : int
         The byte of the first file from which on records are read.
-    limit : int
-        Where in the capture reading ends, once it is known to be in the current file; 0 where it is not.
     """
 
     waits = False
@@ -191,7 +189,7 @@ class Rotation:
 
     @property
     def limit(self) -> int:
-        """See above."""
+        """Where in the capture reading ends, once it is known to be in the current file; 0 where it is not."""
         return 0
 
     def __init__(self, sources: Sources, *, rereadable: bool = False) -> None:

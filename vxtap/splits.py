@@ -32,7 +32,7 @@ class Stretch(Rotation):
 
     @property
     def limit(self) -> int:
-        """Where reading ends in the capture, once that is known to be in the current file; 0 where it is not."""
+        """As `Rotation.limit`: it can be anywhere in the last file."""
         return 0 if self._waiting or self._stop is None else self.start + self._stop
 
     @property
