@@ -26,7 +26,7 @@ LAYERS = (
     "vxt_tunnel vxt_datagrams",
     "vxt_frag",
     "vxt_decap vxt_reader vxt_write",
-    "vxt_pass vxt_find",
+    "vxt_pass vxt_find vxt_output",
     "vxt_scan vxt_rewrite vxt_join",
     "vxtap",
     "vxtap._csrc",
