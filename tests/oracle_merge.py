@@ -154,7 +154,9 @@ def naive(rows: Iterable[Row], within: int) -> list[Row]:
     for row in rows:
         looks = same(row)
         before = known.setdefault(looks.identity, [])
-        if not any(abs(row["ts"] - ts) <= within and alike(looks.payload, payload) for ts, payload in before):
+        if row["ts"] is None:
+            kept.append(row)
+        elif not any(abs(row["ts"] - ts) <= within and alike(looks.payload, payload) for ts, payload in before):
             before.append((row["ts"], looks.payload))
             kept.append(row)
     return kept
