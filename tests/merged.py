@@ -11,8 +11,11 @@ import numpy as np
 import oracle_merge
 import vxtap
 import written
+from build import pcap
+from collectors import MS
 from compare import address
 from oracle_inner import Row
+from unit.conftest import T0, frame
 
 
 class Done(NamedTuple):
@@ -77,3 +80,22 @@ def assert_sums(report: Any, sources: int) -> None:
     assert 0 <= report.late <= report.written
     for pair in report.pairs:
         assert pair.delay.min <= pair.delay.median <= pair.delay.p99 <= pair.delay.max
+
+
+# ---------------------------------------------------------------- frames with numbers
+
+
+def seen(*numbered: tuple[int, int], **how: Any) -> bytes:
+    """A capture of frames given as (milliseconds after the start, number)."""
+    return pcap([(T0 + ts * MS, frame(number)) for ts, number in numbered], **how)
+
+
+def numbers(packets: list[written.Packet]) -> list[int]:
+    """Which frames they are."""
+    return [int.from_bytes(packet.data[34:36], "big") - 1000 for packet in packets]
+
+
+def merged(sources: Any, **how: Any) -> list[int]:
+    done = merge(sources, **how)
+    assert done.error is None
+    return numbers(done.packets)
