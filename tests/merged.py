@@ -48,6 +48,7 @@ def rows_of(sources: Any, size: int = 1 << 16, **how: Any) -> tuple[np.ndarray, 
     """The rows that come without an output, and the report."""
     with vxtap.merge(sources, **how) as merged:
         batches = list(merged.batches(size))
+        assert all(batch.dtype == vxtap.PACKET and 0 < len(batch) <= size for batch in batches)
         rows = np.concatenate(batches) if batches else np.empty(0, vxtap.PACKET)
         return rows, merged.report
 

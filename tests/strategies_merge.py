@@ -6,7 +6,7 @@ Times are few, so that many are equal; packets are few, so that many are seen tw
 from __future__ import annotations
 
 import random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
@@ -148,6 +148,6 @@ def many(rng: random.Random, count: int = 800, span: int = 40 * MS) -> bytes:
     return classic(sorted(found), ETHERNET, nano=True)
 
 
-def merges(most: int = 6, **how: int) -> st.SearchStrategy[list[Case]]:
+def merges(most: int = 6, **how: Any) -> st.SearchStrategy[list[Case]]:
     """The sources of a merge."""
-    return st.lists(cases(**how), min_size=1, max_size=most)  # type: ignore[arg-type]
+    return st.lists(cases(**how), min_size=1, max_size=most)

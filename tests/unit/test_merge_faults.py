@@ -33,8 +33,9 @@ def test_damage_in_the_middle(which: int, tmp_path: Path) -> None:
         path.write_bytes(each)
     with pytest.raises(vxtap.FormatError) as caught:
         vxtap.merge(paths, tmp_path / "out.pcap")
-    assert str(caught.value).startswith(f"{paths[which]}: byte {len(before)}, after frame 7: ")
-    assert f"what came before it is in {tmp_path / 'out.pcap'}: frames written: 47" in str(caught.value)
+    assert str(caught.value).startswith(f"{paths[which]}: byte {len(before):,}, after frame 7: ")
+    assert str(tmp_path / "out.pcap") in str(caught.value)
+    assert str(caught.value).endswith(" written: 47")
     assert caught.value.offset == len(before)
     found = numbers(written.parse((tmp_path / "out.pcap").read_bytes()).packets)
     assert found == [n for n in range(60) if n % 3 != which or n < 21]
@@ -102,7 +103,9 @@ def test_output_that_is_an_input(which: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["dedup", "window"])
-@pytest.mark.parametrize("value", ["", "2", "ms", "2 parsecs", "-2ms", "1e400s", "nan", "infs", object(), b"2ms", True])
+@pytest.mark.parametrize(
+    "value", ["", "2ks", "ms", "2 parsecs", "-2ms", "1e400s", "nan", "infs", object(), b"2ms", True]
+)
 def test_wrong_times(name: str, value: Any) -> None:
     with pytest.raises(vxtap.OptionError, match=f"^{name}: ") as caught:
         vxtap.merge([seen((0, 1))], io.BytesIO(), **{name: value})
