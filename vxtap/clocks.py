@@ -138,15 +138,18 @@ class Clocks:
         at, offsets = self.knots(source)
         own = np.asarray(times).astype("M8[ns]").view(np.int64)
         if len(at) == 1:
-            return np.full(own.shape, offsets[0])
+            return np.full(own.shape, offsets[0], np.int64)
         # Floats hold the time since the first knot, and what is beyond the first offset, but not whole times.
         beyond = np.interp(own - at[0], at - at[0], offsets - offsets[0])
-        return offsets[0] + np.rint(beyond).astype(np.int64)
+        found: Array = offsets[0] + np.rint(beyond).astype(np.int64)
+        return found
 
     def correct(self, source: int, times: Array) -> Array:
         """Return times of a source (M8[ns]) by the common clock; NaT stays NaT."""
         own = np.asarray(times).astype("M8[ns]")
-        return own - self.offsets_at(source, np.where(np.isnat(own), own.dtype.type(0, "ns"), own)).view("m8[ns]")
+        timed = np.where(np.isnat(own), np.datetime64(0, "ns"), own)
+        corrected: Array = own - self.offsets_at(source, timed).view("m8[ns]")
+        return corrected
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it for JSON."""

@@ -7,6 +7,7 @@ transmission of data was not captured, its acknowledgement seems to come before 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,35 @@ Array = np.ndarray[Any, np.dtype[Any]]
 NONE = 1 << 60
 _FAR = NONE // 2
 _AT_ONCE = 1 << 20  # cells of matrices that are worked on together
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """One row a bound: ``offset[second] - offset[first] <= limit`` at `time`, by the clock of `first`; nanoseconds."""
+
+    first: Array
+    second: Array
+    time: Array
+    limit: Array
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return int(self.limit.size)
+
+    def where(self, which: Array) -> Bounds:
+        """Some of the rows."""
+        return Bounds(self.first[which], self.second[which], self.time[which], self.limit[which])
+
+    def wider(self, by: Array) -> Bounds:
+        """The same with other limits."""
+        return Bounds(self.first, self.second, self.time, self.limit + by)
+
+
+def joined(parts: list[Bounds]) -> Bounds:
+    """Several tables as one."""
+    names = ("first", "second", "time", "limit")
+    return Bounds(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def fewest_wrong(upper: Array, lower: Array) -> tuple[int, int]:
@@ -95,15 +125,17 @@ def _cycle(limits: Array) -> list[int] | None:
     return cycle[::-1]
 
 
-def _contradicting_cycles(count: int, first: Array, second: Array, limit: Array) -> Array:
+def _contradicting_cycles(count: int, bounds: Bounds) -> Array:
     """Which bounds of one minute to drop so that no cycle contradicts itself: each time the one that stands out most.
 
     That is the extreme one that is farthest from the next of its kind, though no farther than the contradiction is
     large; of equals one that has many beside it. Where an edge goes on to contradict, more of it go at a time.
     """
+    limit = bounds.limit
     dropped = np.zeros(len(limit), bool)
-    order = np.lexsort((limit, second, first))
-    edge = (first * count + second)[order]
+    edge = bounds.first * count + bounds.second
+    order = np.lexsort((limit, edge))
+    edge = edge[order]
     starts = np.nonzero(np.append(True, np.diff(edge) != 0))[0]
     at = {int(edge[start]): int(start) for start in starts}
     ends = dict(zip(at, [*starts[1:].tolist(), len(edge)], strict=True))
@@ -128,9 +160,7 @@ def _contradicting_cycles(count: int, first: Array, second: Array, limit: Array)
     return dropped
 
 
-def tightest(
-    roots: Array, bins: int, bin: Array, first: Array, second: Array, limit: Array
-) -> tuple[Array, Array, Array]:
+def tightest(roots: Array, bins: int, bin: Array, bounds: Bounds) -> tuple[Array, Array, Array]:
     """Tighten bounds over all paths, minute by minute.
 
     Parameters
@@ -139,8 +169,10 @@ def tightest(
         Of each source, the one to which its offset is relative.
     bins : int
         How many minutes there are.
-    bin, first, second, limit : numpy.ndarray
-        The bounds: of which minute, between which sources, in nanoseconds.
+    bin : numpy.ndarray
+        The minute of each bound.
+    bounds : Bounds
+        Between the sources.
 
     Returns
     -------
@@ -150,9 +182,10 @@ def tightest(
         Which bounds were false.
     """
     count = len(roots)
-    upper = first < second
-    near, far = np.minimum(first, second), np.maximum(first, second)
-    dropped = _contradicting_pairs((bin * count + near) * count + far, upper, np.where(upper, limit, -limit))
+    upper = bounds.first < bounds.second
+    near, far = np.minimum(bounds.first, bounds.second), np.maximum(bounds.first, bounds.second)
+    values = np.where(upper, bounds.limit, -bounds.limit)
+    dropped = _contradicting_pairs((bin * count + near) * count + far, upper, values)
     at_once = max(1, _AT_ONCE // count**2)
     low, high = np.empty((bins, count), np.int64), np.empty((bins, count), np.int64)
     order = np.argsort(bin, kind="stable")
@@ -160,12 +193,14 @@ def tightest(
     for start in range(0, bins, at_once):
         end = min(start + at_once, bins)
         rows = order[edges[start] : edges[end]]
-        limits = _stacked(end - start, count, rows[~dropped[rows]], bin - start, first, second, limit)
+        rows = rows[~dropped[rows]]
+        limits = _stacked(end - start, count, bin[rows] - start, bounds.where(rows))
         for wrong in np.nonzero(_paths(limits))[0]:
             rows = order[edges[start + wrong] : edges[start + wrong + 1]]
             rows = rows[~dropped[rows]]
-            dropped[rows] = _contradicting_cycles(count, first[rows], second[rows], limit[rows])
-            again = _stacked(1, count, rows[~dropped[rows]], bin * 0, first, second, limit)
+            dropped[rows] = _contradicting_cycles(count, bounds.where(rows))
+            rows = rows[~dropped[rows]]
+            again = _stacked(1, count, rows * 0, bounds.where(rows))
             _paths(again)
             limits[wrong] = again[0]
         low[start:end] = -limits[:, np.arange(count), roots]
@@ -173,9 +208,25 @@ def tightest(
     return low, high, dropped
 
 
-def _stacked(bins: int, count: int, rows: Array, bin: Array, first: Array, second: Array, limit: Array) -> Array:
-    """Matrices of the bounds in some rows."""
+def loosened(count: int, bin: Array, bounds: Bounds, dropped: Array) -> Array:
+    """Which bounds remain if of every two sources' bounds in a minute as many again are dropped as were false.
+
+    What is false by a little, since mirrored packets take longer now and then, comes in numbers, and those that were
+    not false enough to contradict any other are still there.
+    """
+    edge = (bin * count + bounds.first) * count + bounds.second
+    order = np.lexsort((bounds.limit, edge))
+    starts = np.nonzero(np.append(True, np.diff(edge[order]) != 0))[0]
+    counts = np.diff(np.append(starts, len(order)))
+    rank = np.arange(len(order)) - np.repeat(starts, counts)
+    kept = np.empty(len(order), bool)
+    kept[order] = rank >= 2 * np.repeat(np.add.reduceat(dropped[order].astype(np.int64), starts), counts)
+    return kept
+
+
+def _stacked(bins: int, count: int, bin: Array, bounds: Bounds) -> Array:
+    """Matrices of bounds, one a minute."""
     limits = np.full((bins, count, count), NONE)
-    np.minimum.at(limits, (bin[rows], first[rows], second[rows]), limit[rows])
+    np.minimum.at(limits, (bin, bounds.first, bounds.second), bounds.limit)
     limits[:, np.arange(count), np.arange(count)] = 0
     return limits

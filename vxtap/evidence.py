@@ -6,11 +6,11 @@ offset of a source is what its clock shows too much. Every such pair is one boun
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from vxtap.constraints import Bounds, joined
 from vxtap.happenings import Happenings
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -19,35 +19,6 @@ _HOP = 1_000_000  # ns: what a way between two places may take, where nothing te
 _SURE, _FEWEST = 0.9, 4  # share, and number, of neighbours that have to agree on which place comes first
 _LAGS = 3  # of sources that saw a packet, each is compared with this many others at most
 _PAIRS = 16  # of packets and acknowledgements on many sources, this many pairs at least
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """One row a bound: ``offset[second] - offset[first] <= limit`` at the time `time` of the clock of `first`; in ns."""
-
-    first: Array
-    second: Array
-    time: Array
-    limit: Array
-
-    @property
-    def size(self) -> int:
-        """How many there are."""
-        return int(self.limit.size)
-
-    def where(self, which: Array) -> Bounds:
-        """Some of the rows."""
-        return Bounds(self.first[which], self.second[which], self.time[which], self.limit[which])
-
-    def wider(self, by: Array) -> Bounds:
-        """The same with other limits."""
-        return Bounds(self.first, self.second, self.time, self.limit + by)
-
-
-def joined(parts: list[Bounds]) -> Bounds:
-    """Several tables as one."""
-    names = ("first", "second", "time", "limit")
-    return Bounds(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def _runs(*columns: Array) -> tuple[Array, Array]:
@@ -123,7 +94,7 @@ def _pairs_of_sights(sights: Array) -> tuple[Array, Array]:
 
 
 def _known_order(left: Array, right: Array) -> Array:
-    """1 where the left sight is the earlier one on the packet's way, -1 where it is the later one, 0 where none says."""
+    """1 where the left sight is earlier on the packet's way, -1 where it is later, 0 where nothing says."""
     by_ttl = np.sign(left["ttl"].astype(np.int64) - right["ttl"])
     by_end = left["at_sender"].astype(np.int64) - right["at_sender"]
     by_end += right["at_receiver"].astype(np.int64) - left["at_receiver"]

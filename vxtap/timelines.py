@@ -1,48 +1,27 @@
 """From bounds between clocks to what each clock showed too much, over time.
 
 First roughly: how far each clock is from its neighbour's, and how fast they drift apart, which puts all bounds on one
-time line, good enough to say in which minute they are. Then finely: the bounds of each minute against each other.
+time line, good enough to say in which minute they are. Then finely: the bounds of each minute against each other. Where
+a clock did not run evenly, once more, with what was found taken out.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from vxtap.constraints import NONE, fewest_wrong, tightest
+from vxtap.constraints import NONE, Bounds, loosened, tightest
 from vxtap.corridor import Course, course
-from vxtap.evidence import Bounds
+from vxtap.roughly import Lines, base_of, roots_of, slopes_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _MINUTE = 60_000_000_000
-_LEAST_SPAN = 10_000_000_000  # ns: in less no drift shows
-_PIECES, _FEWEST_PIECES = 48, 4  # of the time, to find the drift between two clocks
-_ROUNDS = 2
+_ROUNDS = 3
 _RESIDUE = 5e-6  # drift that may be left, where minutes are not taken one by one
-
-
-@dataclass(slots=True)
-class Rough:
-    """What all clocks show too much, roughly: ``base + slope * (time on the common line - start)``."""
-
-    base: Array
-    slope: Array
-    start: int = 0
-
-    def common(self, source: Array, time: Array) -> Array:
-        """Times of the sources' clocks on the common line."""
-        since = time - self.base[source]
-        gone: Array = np.rint(self.slope[source] * (since - self.start)).astype(np.int64)
-        return since - gone
-
-    def own(self, source: int, since: Array) -> tuple[Array, Array]:
-        """The other way round, for nanoseconds since the start: times of the source's clock, and offsets there."""
-        elapsed = since / (1 - self.slope[source])
-        offset = self.base[source] + np.rint(self.slope[source] * elapsed).astype(np.int64)
-        return self.base[source] + self.start + np.rint(elapsed).astype(np.int64), offset
+_SAME = 2.0  # ns: knots that lie that near to a straight line are not needed
 
 
 @dataclass(slots=True)
@@ -67,94 +46,58 @@ class Timelines:
     conflicts: Array
 
 
-def roots_of(count: int, bounds: Bounds) -> Array:
-    """The first source of each group, a group being those that bound each other both ways, over any others."""
-    reach = np.eye(count, dtype=bool)
-    reach[bounds.first, bounds.second] = True
-    for _ in range(max(1, count.bit_length())):
-        reach = (reach.astype(np.float32) @ reach.astype(np.float32)) > 0
-    roots: Array = (reach & reach.T).argmax(axis=1)
-    return roots
+@dataclass(slots=True)
+class _Minutes:
+    """Where each source's offset lies on the line, minute by minute: surely, by the fewest false bounds, and loosely.
+
+    `whole` has the same for all minutes in one, for sources that no minute bounds.
+    """
+
+    middles: Array
+    tight: tuple[Array, Array]
+    loose: tuple[Array, Array]
+    whole: tuple[Array, Array] | None
+    dropped: Array
+
+    def of(self, source: int, center: float, *, steady: bool) -> Course | None:
+        """The way of one source; None where nothing bounds it from both sides."""
+        low, high = (side[:, source] for side in self.tight)
+        both = (low > -NONE) & (high < NONE)
+        if both.any():
+            loose = self.loose[0][both, source], self.loose[1][both, source]
+            return course(self.middles[both], (low[both], high[both]), loose, center, steady=steady)
+        if self.whole is None or self.whole[0][source] <= -NONE or self.whole[1][source] >= NONE:
+            return None
+        ends = self.whole[0][source : source + 1], self.whole[1][source : source + 1]
+        return course(np.array([center]), ends, ends, center)
 
 
-def _tree(count: int, bounds: Bounds, roots: Array) -> list[tuple[int, int]]:
-    """From each group's first source to all others, over the pairs with the most bounds."""
-    weight = np.zeros((count, count), np.int64)
-    np.add.at(weight, (bounds.first, bounds.second), 1)
-    both = np.where((weight > 0) & (weight.T > 0), count * len(bounds.limit), 0)  # these pairs first
-    weight = np.where(weight + weight.T > 0, weight + weight.T + both, 0)
-    reached = np.unique(roots).tolist()
-    edges: list[tuple[int, int]] = []
-    waiting = np.ones(count, bool)
-    waiting[reached] = False
-    while waiting.any():
-        choice = np.where(waiting, weight[reached], -1)
-        parent, child = np.unravel_index(int(choice.argmax()), choice.shape)
-        edges.append((reached[int(parent)], int(child)))
-        waiting[child] = False
-        reached.append(int(child))
-    return edges
+def _minutes(lines: Lines, bounds: Bounds, roots: Array) -> _Minutes:
+    """Put the bounds on the line, and tighten them."""
+    time, limit = lines.of(bounds)
+    bounds = replace(bounds, limit=limit)
+    bins = len(lines.grid) - 2
+    bin = np.clip((time * bins // (round(lines.grid[-1]) + 1)), 0, bins - 1)
+    low, high, dropped = tightest(roots, bins, bin, bounds)
+    found = _Minutes(lines.grid[1:-1], (low, high), (low, high), None, dropped)
+    if dropped.any():
+        kept = loosened(len(roots), bin, bounds, dropped)
+        found.loose = tightest(roots, bins, bin[kept], bounds.where(kept))[:2]
+    if not ((low > -NONE) & (high < NONE)).any(axis=0).all():
+        away = np.abs(time - round(lines.grid[-1]) // 2)
+        wider = bounds.wider(np.rint(away * _RESIDUE).astype(np.int64))
+        least, greatest, also = tightest(roots, 1, time * 0, wider)
+        found.whole, found.dropped = (least[0], greatest[0]), dropped | also
+    return found
 
 
-def _between(bounds: Bounds, parent: int, child: int) -> tuple[Array, Array]:
-    """Bounds of two sources: which rows, and whether from above as the child's offset to the parent's."""
-    above = (bounds.first == parent) & (bounds.second == child)
-    rows = np.nonzero(above | ((bounds.first == child) & (bounds.second == parent)))[0]
-    return rows, above[rows]
-
-
-def _slope(time: Array, above: Array, value: Array) -> float:
-    """How fast a number drifts by its bounds from above and below: the median slope between pieces of the time."""
-    span = int(time.max() - time.min())
-    if span < _LEAST_SPAN:
-        return 0.0
-    piece = ((time - time.min()) * (_PIECES / (span + 1))).astype(np.int64)
-    order = np.argsort(piece, kind="stable")
-    edges = np.searchsorted(piece[order], np.arange(_PIECES + 1))
-    points = []
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
-        rows = order[start:end]
-        up = above[rows]
-        if up.any() and not up.all():
-            points.append((float(time[rows].mean()), sum(fewest_wrong(value[rows][up], value[rows][~up])) / 2))
-    if len(points) < _FEWEST_PIECES:
-        return 0.0
-    at, level = np.array(points).T
-    left, right = np.triu_indices(len(at), 1)
-    far = at[right] - at[left] >= (at[-1] - at[0]) / 4
-    slope = float(np.median((level[right] - level[left])[far] / (at[right] - at[left])[far]))
-    center = float(time.mean())
-    return slope if _wrong(above, value - slope * (time - center)) * 2 <= _wrong(above, value) - 1 else 0.0
-
-
-def _wrong(above: Array, value: Array) -> int:
-    """How many bounds no number agrees with, at the least."""
-    low, high = fewest_wrong(value[above], value[~above])
-    return int((value[above] < low).sum() + (value[~above] > high).sum())
-
-
-def _roughly(count: int, bounds: Bounds, roots: Array) -> Rough:
-    """Put the clocks on one line, each against one that lies nearer to its group's first."""
-    rough = Rough(np.zeros(count, np.int64), np.zeros(count))
-    edges = [(parent, child, *_between(bounds, parent, child)) for parent, child in _tree(count, bounds, roots)]
-    for parent, child, rows, above in edges:
-        value = np.where(above, bounds.limit[rows], -bounds.limit[rows])
-        rough.base[child] = rough.base[parent] + int(np.median(value)) if len(rows) else 0
-    rough.start = int(np.min(rough.common(bounds.first, bounds.time)))
-    for _ in range(_ROUNDS):
-        fixed, change = rough.slope.copy(), np.zeros(count)
-        for parent, child, rows, above in edges:
-            time, limit = _on_line(rough, bounds.where(rows))
-            mixed = 0 < above.sum() < len(above)
-            change[child] = change[parent] + (_slope(time, above, np.where(above, limit, -limit)) if mixed else 0.0)
-        rough.slope = fixed + change
-    return rough
-
-
-def _on_line(rough: Rough, bounds: Bounds) -> tuple[Array, Array]:
-    """Times and limits of bounds on the common line."""
-    time = rough.common(bounds.first, bounds.time)
-    return time, rough.common(bounds.second, bounds.time + bounds.limit) - time
+def _grid(lines: Lines, bounds: Bounds) -> tuple[int, Array]:
+    """Where the line starts, and on it: the beginning, the middles of the minutes, the end."""
+    time, limit = lines.of(bounds)
+    start = int(min(time.min(), (time + limit).min()))
+    span = max(1, int(max(time.max(), (time + limit).max())) - start)
+    bins = max(1, round(span / _MINUTE))
+    return start, np.concatenate([[0.0], (np.arange(bins) + 0.5) * (span / bins), [float(span)]])
 
 
 def trace(count: int, bounds: Bounds, first: Array, last: Array) -> Timelines:
@@ -174,57 +117,41 @@ def trace(count: int, bounds: Bounds, first: Array, last: Array) -> Timelines:
     bounds = bounds.where(roots[bounds.first] == roots[bounds.second])
     if not bounds.size:
         return found
-    rough = _roughly(count, bounds, roots)
-    time, limit = _on_line(rough, bounds)
-    start, span = int(time.min()), int(time.max() - time.min())
-    bins = max(1, round(span / _MINUTE))
-    bin = (time - start) * bins // (span + 1)
-    low, high, dropped = tightest(roots, bins, bin, bounds.first, bounds.second, limit)
-    middles = (start - rough.start) + (np.arange(bins) + 0.5) * (span / bins)
-    both = (low > -NONE) & (high < NONE)
-    lows, highs = low[0], high[0]
-    if not both.any(axis=0).all():
-        lows, highs, also = _in_one(roots, bounds, time, limit)
-        dropped |= also
-    for source in range(count):
-        if (roots == roots[source]).sum() == 1:
-            continue
-        which = both[:, source]
-        if which.any():
-            way = course(middles[which], low[which, source], high[which, source], float(np.median(middles)))
-        elif lows[source] > -NONE and highs[source] < NONE:
-            ends = lows[source : source + 1], highs[source : source + 1]
-            way = course(np.array([float(np.median(middles))]), *ends, float(np.median(middles)))
-        else:
-            continue
-        found.lines[source] = _line(rough, source, way, first, last)
+    lines = Lines(base_of(count, bounds, roots))
+    lines.start, lines.grid = _grid(lines, bounds)
+    lines.beyond = slopes_of(lines, bounds, roots)[:, None] * lines.grid
+    center = float(lines.grid[-1]) / 2
+    for _ in range(_ROUNDS):
+        minutes = _minutes(lines, bounds, roots)
+        ways = [minutes.of(source, center, steady=not lines.beyond[source].any()) for source in range(count)]
+        before = lines.beyond
+        lines.beyond = before + np.array([0 * lines.grid if way is None else way.at(lines.grid) for way in ways])
+        if all(way is None or way.straight for way in ways):
+            break
+    alone = np.bincount(roots, minlength=count)[roots] == 1
+    for source, way in enumerate(ways):
+        if way is not None and not alone[source]:
+            found.lines[source] = _line(lines, source, way, (int(first[source]), int(last[source])))
     for side in (bounds.first, bounds.second):
         found.pairs += np.bincount(side, minlength=count)
-        found.conflicts += np.bincount(side[dropped], minlength=count)
+        found.conflicts += np.bincount(side[minutes.dropped], minlength=count)
     return found
 
 
-def _in_one(roots: Array, bounds: Bounds, time: Array, limit: Array) -> tuple[Array, Array, Array]:
-    """All minutes at once, where no single one bounds a source: with what clocks may drift until the middle."""
-    away = np.abs(time - (int(time.min()) + int(time.max())) // 2)
-    wider = limit + np.rint(away * _RESIDUE).astype(np.int64)
-    low, high, dropped = tightest(roots, 1, bounds.first * 0, bounds.first, bounds.second, wider)
-    return low[0], high[0], dropped
-
-
-def _line(rough: Rough, source: int, way: Course, first: Array, last: Array) -> Timeline:
-    """Knots by the source's own clock, up to its beginning and end where it drifts."""
-    times, offsets = rough.own(source, way.times)
-    offsets = offsets + np.rint(way.values).astype(np.int64)
-    slope = float(rough.slope[source]) + way.slope
-    if slope and first[source] <= last[source]:
-        early, late = int(first[source]), int(last[source])
-        ends = ((early, 0, early < times[0]), (late, -1, late > times[-1]))
-        added = [(at, int(offsets[k]) + round(slope * (at - int(times[k])))) for at, k, outside in ends if outside]
-        times = np.append(times, [at for at, _ in added]).astype(np.int64)
-        offsets = np.append(offsets, [value for _, value in added]).astype(np.int64)
-        order = np.argsort(times, kind="stable")
-        times, offsets = times[order], offsets[order]
-    _, center = rough.own(source, np.array([way.center]))
-    middle, low, high = (int(center[0]) + round(value) for value in (way.middle, way.low, way.high))
+def _line(lines: Lines, source: int, way: Course, ends: tuple[int, int]) -> Timeline:
+    """Knots by the source's own clock; where it runs evenly, from its beginning to its end."""
+    grid, values = lines.grid, lines.beyond[source]
+    base, start = int(lines.base[source]), lines.start
+    slope = float((values[-1] - values[0]) / (grid[-1] - grid[0]))
+    middle = base + round(float(np.interp(way.center, grid, values)))
+    if np.abs(values - values[0] - slope * (grid - grid[0])).max() <= _SAME:
+        if abs(values[-1] - values[0]) <= _SAME:
+            grid, values, slope = np.array([way.center]), values[:1], 0.0
+        else:
+            own = [(end - start - base - float(values[0])) / (1 + slope) for end in ends]  # on the line
+            grid = np.array([min(0.0, own[0]), max(float(grid[-1]), own[1])])
+            values = values[0] + slope * grid
+    offsets = base + np.rint(values).astype(np.int64)
+    times = start + np.rint(grid).astype(np.int64) + offsets
+    low, high = (middle + round(end - way.middle) for end in (way.low, way.high))
     return Timeline(times, offsets, middle, low, high, slope)
