@@ -27,7 +27,7 @@ LAYERS = (
     "vxt_frag",
     "vxt_decap vxt_reader vxt_write",
     "vxt_pass vxt_find vxt_output vxt_same",
-    "vxt_lane vxt_vantage",
+    "vxt_lane vxt_vantage vxt_twins",
     "vxt_queue vxt_duplicates",
     "vxt_merge",
     "vxt_merging",

@@ -35,6 +35,9 @@ def list_of(sources: Source | list[Sources] | tuple[Sources, ...]) -> list[Sourc
     found: list[Sources] = list(sources) if isinstance(sources, list | tuple) else [sources]
     if not found:
         raise OptionError("no sources were given")
+    parts = [part for one in found for part in (one if isinstance(one, list | tuple) else [one])]
+    if sum(isinstance(part, str) and part == "-" for part in parts) > 1:
+        raise OptionError("'-' was given twice: standard input can be read once")
     return found
 
 
