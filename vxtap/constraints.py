@@ -52,6 +52,9 @@ def joined(parts: list[Bounds]) -> Bounds:
 def fewest_wrong(upper: Array, lower: Array) -> tuple[int, int]:
     """Where a number lies by bounds of which some are false: between the values that contradict the fewest.
 
+    Counted are shares of each side, since one side may have a handshake to tell and the other a long download whose
+    bounds are false by a little here and there; of equal shares the fewer in number.
+
     Parameters
     ----------
     upper, lower : numpy.ndarray
@@ -64,8 +67,9 @@ def fewest_wrong(upper: Array, lower: Array) -> tuple[int, int]:
         dropped, and those from above that are less than the greatest.
     """
     values = np.concatenate([upper, lower])
-    wrong = np.searchsorted(np.sort(upper), values, "left")
-    wrong = wrong + len(lower) - np.searchsorted(np.sort(lower), values, "right")
+    above = np.searchsorted(np.sort(upper), values, "left")
+    below = len(lower) - np.searchsorted(np.sort(lower), values, "right")
+    wrong = (above * len(lower) + below * len(upper)) * len(values) + above + below
     best = values[wrong == wrong.min()]
     return int(best.min()), int(best.max())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -34,8 +35,12 @@ def consistent(count: int, table: list[tuple[int, int, int]]) -> bool:
 
 @given(small, small)
 def test_fewest_wrong(upper: list[int], lower: list[int]) -> None:
-    wrong = {x: sum(one < x for one in upper) + sum(one > x for one in lower) for x in range(-21, 22)}
-    best = [x for x, count in wrong.items() if count == min(wrong.values()) and x in {*upper, *lower}]
+    def wrong(value: int) -> tuple[Fraction, int]:
+        above, below = sum(one < value for one in upper), sum(one > value for one in lower)
+        return Fraction(above, len(upper)) + Fraction(below, len(lower)), above + below
+
+    least = min(wrong(value) for value in range(-21, 22))
+    best = [value for value in {*upper, *lower} if wrong(value) == least]
     assert fewest_wrong(np.array(upper), np.array(lower)) == (min(best), max(best))
 
 
