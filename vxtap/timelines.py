@@ -19,7 +19,7 @@ from vxtap.roughly import Lines, base_of, roots_of, slopes_of
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _MINUTE = 60_000_000_000
-_ENOUGH = 16  # bounds of a source, on average: minutes with fewer are taken together
+_ENOUGH = 8  # bounds of a source, on average: minutes with fewer are taken together
 _ROUNDS = 3
 _RESIDUE = 5e-6  # drift that may be left, where minutes are not taken one by one
 _SAME = 2.0  # ns: knots that lie that near to a straight line are not needed

@@ -179,6 +179,17 @@ def test_a_silent_hour_between() -> None:
     assert np.abs(errors(table, sights, clocks, shows, 1)).max() < 200 * US
 
 
+def test_neighbours_that_are_tied_at_different_times() -> None:
+    """0 and 1 share connections early, 1 and 2 late: no minute bounds 2, all of them together do."""
+    shows = [steady(0), steady(3 * SECOND), steady(-MINUTE)]
+    early = traffic(6, 100, 2 * MINUTE)
+    late = [replace(one, time=one.time + 8 * MINUTE, sport=one.sport + 9000) for one in traffic(7, 100, 2 * MINUTE)]
+    sights = [Sight(one, int(one.forth)) for one in early] + [Sight(one, 1 + one.forth) for one in late]
+    clocks = solved(rows(sights, shows), 3)
+    check(clocks, shows, near=2 * MS)
+    assert clocks.offsets[2].drift_ppm == 0
+
+
 # ---------------------------------------------------------------- evidence that is not as it should be
 
 
