@@ -8,9 +8,9 @@ enum { NO_PLACE = UINT32_MAX, LINE = 64 };
  * one after the other takes ten times as long. */
 enum { AHEAD = 8 };
 
-void vxt_flows_begin(vxt_flows *flows, uint64_t seed, int64_t idle, uint32_t most)
+void vxt_flows_begin(vxt_flows *flows, uint64_t *left, uint64_t seed, int64_t idle, uint32_t most)
 {
-    *flows = (vxt_flows){.seed = seed, .now = VXT_NAT, .idle = idle, .most = most};
+    *flows = (vxt_flows){.left = left, .seed = seed, .now = VXT_NAT, .idle = idle, .most = most};
     flows->free = flows->oldest = flows->newest = NO_PLACE;
 }
 
@@ -27,22 +27,25 @@ static uint64_t hash_of(const vxt_flows *flows, const vxt_flow_key *key)
     return hash ? hash : 1; /* 0 is none */
 }
 
-static vxt_flow_bucket *bucket_of(const vxt_flows *flows, uint64_t hash)
+static uint32_t *head_of(const vxt_flows *flows, uint64_t hash) { return &flows->heads[hash & (flows->capacity - 1)]; }
+
+/* Where it is noted that one with this hash has left; its upper bits, since the lower ones choose the chain. */
+static uint64_t *note_of(const vxt_flows *flows, uint64_t hash)
 {
-    return &flows->buckets[hash & (flows->capacity - 1)];
+    return &flows->left[hash >> 32 & (VXT_FLOWS_LEFT - 1)];
 }
 
 static void enter_chain(vxt_flows *flows, uint32_t place)
 {
-    vxt_flow_bucket *bucket = bucket_of(flows, flows->links[place].hash);
+    uint32_t *head = head_of(flows, flows->links[place].hash);
 
-    flows->links[place].next = bucket->head;
-    bucket->head = place;
+    flows->links[place].next = *head;
+    *head = place;
 }
 
 static void leave_chain(vxt_flows *flows, uint32_t place)
 {
-    uint32_t *next = &bucket_of(flows, flows->links[place].hash)->head;
+    uint32_t *next = head_of(flows, flows->links[place].hash);
 
     while (*next != place) {
         next = &flows->links[*next].next;
@@ -84,7 +87,7 @@ static void enter_order(vxt_flows *flows, uint32_t place)
 
 static uint32_t find_place(vxt_flows *flows, const vxt_flow_key *key, uint64_t hash)
 {
-    uint32_t place = bucket_of(flows, hash)->head;
+    uint32_t place = *head_of(flows, hash);
 
     for (; place != NO_PLACE; place = flows->links[place].next) {
         flows->steps++;
@@ -102,7 +105,7 @@ static void emit(vxt_flows *flows, uint32_t place, uint8_t why, vxt_flow *row)
     leave_chain(flows, place);
     leave_order(flows, place);
     if (why == VXT_ENDED_IDLE || why == VXT_ENDED_FULL)
-        bucket_of(flows, hash)->left = hash;
+        *note_of(flows, hash) = hash;
     flows->links[place].next = flows->free;
     flows->free = place;
     flows->open--;
@@ -168,7 +171,7 @@ static uint32_t begin(vxt_flows *flows, const vxt_arrival *it, bool goes_on)
     vxt_conversation *fresh = &flows->places[place];
 
     vxt_conversation_begin(fresh, &it->key, it->packet, it->sender);
-    fresh->continued = goes_on && bucket_of(flows, it->hash)->left == it->hash;
+    fresh->continued = goes_on && *note_of(flows, it->hash) == it->hash;
     return place;
 }
 
@@ -222,7 +225,7 @@ static void fetch(const void *p)
 /* The first of a chain that has this hash. */
 static uint32_t find_hash(const vxt_flows *flows, uint64_t hash)
 {
-    uint32_t place = bucket_of(flows, hash)->head;
+    uint32_t place = *head_of(flows, hash);
 
     while (place != NO_PLACE && flows->links[place].hash != hash)
         place = flows->links[place].next;
@@ -234,8 +237,8 @@ static uint32_t find_hash(const vxt_flows *flows, uint64_t hash)
 static void fetch_places(const vxt_flows *flows, const vxt_arrival *its, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (its[i].ours && bucket_of(flows, its[i].hash)->head != NO_PLACE)
-            fetch(&flows->links[bucket_of(flows, its[i].hash)->head]);
+        if (its[i].ours && *head_of(flows, its[i].hash) != NO_PLACE)
+            fetch(&flows->links[*head_of(flows, its[i].hash)]);
     for (size_t i = 0; i < count; i++) {
         uint32_t place = its[i].ours ? find_hash(flows, its[i].hash) : NO_PLACE;
         const vxt_flow_link *link;
@@ -263,7 +266,7 @@ static void look_at(vxt_flows *flows, vxt_arrival *its, const vxt_packet *packet
         it->sender = vxt_flow_key_of(&it->key, it->packet);
         it->hash = hash_of(flows, &it->key);
         if (flows->capacity)
-            fetch(bucket_of(flows, it->hash));
+            fetch(head_of(flows, it->hash));
     }
     if (flows->capacity)
         fetch_places(flows, its, count);
@@ -313,18 +316,11 @@ vxt_flows_status vxt_flows_end(vxt_flows *flows, vxt_flow *rows, size_t room, si
     return flows->oldest == NO_PLACE ? VXT_FLOWS_DONE : VXT_FLOWS_FULL;
 }
 
-void vxt_flows_grown(vxt_flows *flows, uint32_t capacity, vxt_flow_bucket *buckets)
+void vxt_flows_grown(vxt_flows *flows, uint32_t capacity)
 {
-    const vxt_flow_bucket *old = flows->buckets;
-    uint32_t before = flows->capacity;
-
-    for (uint32_t i = 0; i < capacity; i++)
-        buckets[i] = (vxt_flow_bucket){.head = NO_PLACE};
-    flows->buckets = buckets;
     flows->capacity = capacity;
-    for (uint32_t i = 0; i < before; i++)
-        if (old[i].left)
-            bucket_of(flows, old[i].left)->left = old[i].left;
+    for (uint32_t i = 0; i < capacity; i++)
+        flows->heads[i] = NO_PLACE;
     for (uint32_t place = flows->oldest; place != NO_PLACE; place = flows->links[place].after)
         enter_chain(flows, place);
 }

@@ -9,6 +9,7 @@ import mmap
 cdef extern from "vxt_flows.h" nogil:
     enum:
         VXT_MAX_FLOWS
+        VXT_FLOWS_LEFT
 
     ctypedef struct vxt_field:
         const char *name
@@ -32,13 +33,10 @@ cdef extern from "vxt_flows.h" nogil:
     ctypedef struct vxt_flow_link:
         pass
 
-    ctypedef struct vxt_flow_bucket:
-        pass
-
     ctypedef struct vxt_flows:
         vxt_conversation *places
         vxt_flow_link *links
-        vxt_flow_bucket *buckets
+        uint32_t *heads
         uint32_t capacity
         uint32_t most
         uint32_t open
@@ -52,8 +50,8 @@ cdef extern from "vxt_flows.h" nogil:
         VXT_FLOWS_FULL
         VXT_FLOWS_GROW
 
-    void vxt_flows_begin(vxt_flows *flows, uint64_t seed, int64_t idle, uint32_t most)
-    void vxt_flows_grown(vxt_flows *flows, uint32_t capacity, vxt_flow_bucket *buckets)
+    void vxt_flows_begin(vxt_flows *flows, uint64_t *left, uint64_t seed, int64_t idle, uint32_t most)
+    void vxt_flows_grown(vxt_flows *flows, uint32_t capacity)
     vxt_flows_status vxt_flows_add(vxt_flows *flows, const vxt_packet *packets, size_t count, size_t *at, vxt_flow *rows,
                                    size_t room, size_t *made)
     vxt_flows_status vxt_flows_end(vxt_flows *flows, vxt_flow *rows, size_t room, size_t *made)
@@ -61,8 +59,9 @@ cdef extern from "vxt_flows.h" nogil:
 ROW_SIZE = sizeof(vxt_flow)
 #: Conversations that a table can hold, and the bytes that each of them takes.
 MAX_FLOWS = VXT_MAX_FLOWS
-PLACE_SIZE = sizeof(vxt_conversation) + sizeof(vxt_flow_link) + sizeof(vxt_flow_bucket)
+PLACE_SIZE = sizeof(vxt_conversation) + sizeof(vxt_flow_link) + sizeof(uint32_t)
 
+PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 HUGE_PAGES = getattr(mmap, "MADV_HUGEPAGE", None)
 
 cdef enum:
@@ -96,7 +95,7 @@ cdef resized(memory, size_t size):
             raise SystemError
         memory.resize(size)
     except SystemError:  # a system that cannot: copy
-        larger = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        larger = mmap.mmap(-1, size, flags=PRIVATE)
         if memory is not None:
             larger[:len(memory)] = memory
     except OSError:
@@ -118,13 +117,14 @@ cdef class Table:
     """Conversations that are going on: `most` at a time, silent for no more than `idle` nanoseconds."""
 
     cdef vxt_flows flows
-    cdef object places, links, buckets
+    cdef object places, links, heads, left
     cdef bint busy
 
     def __cinit__(self, *, uint64_t seed, int64_t idle, uint32_t most):
         if idle < 0 or not 1 <= most <= VXT_MAX_FLOWS:
             raise ValueError("no such table")
-        vxt_flows_begin(&self.flows, seed, idle, most)
+        self.left = mmap.mmap(-1, VXT_FLOWS_LEFT * sizeof(uint64_t), flags=PRIVATE)  # costs nothing before it is used
+        vxt_flows_begin(&self.flows, <uint64_t *>address_of(self.left), seed, idle, most)
 
     cdef int enter(self) except -1:
         if self.busy:
@@ -139,9 +139,9 @@ cdef class Table:
         self.flows.places = <vxt_conversation *>address_of(self.places)
         self.links = resized(self.links, capacity * sizeof(vxt_flow_link))
         self.flows.links = <vxt_flow_link *>address_of(self.links)
-        buckets = resized(None, capacity * sizeof(vxt_flow_bucket))
-        vxt_flows_grown(&self.flows, capacity, <vxt_flow_bucket *>address_of(buckets))
-        self.buckets = buckets
+        self.heads = resized(self.heads, capacity * sizeof(uint32_t))
+        self.flows.heads = <uint32_t *>address_of(self.heads)
+        vxt_flows_grown(&self.flows, capacity)
         return 0
 
     def add(self, src, size_t at, dst):
