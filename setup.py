@@ -16,6 +16,7 @@ EXTRA = os.environ.get("VXTAP_CFLAGS", "").split()
 SOURCES = {
     "_core": ["vxtap.c"],
     "_parts": ["vxtap.c"],
+    "_merge": ["vxt_merging.c"],
     "_facts": ["vxt_packet.c", "vxt_link.c", "vxt_text.c"],
     "_flows": ["vxt_flow.c", "vxt_stream.c", "vxt_conversation.c", "vxt_flows.c"],
 }

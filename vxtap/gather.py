@@ -1,0 +1,123 @@
+"""Several captures -> one inner capture, in order of time."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple
+
+from vxtap._merge import Merger
+from vxtap.errors import OptionError, VxtapError
+from vxtap.lanes import Lanes, list_of
+from vxtap.merge_report import MergeReport, take_stock_of
+from vxtap.rewrite import output_format, use_two
+from vxtap.sink import Sink, is_same_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vxtap.options import Options
+    from vxtap.pipeline import Pipeline
+    from vxtap.rewrite import Progress
+    from vxtap.sink import Target
+    from vxtap.source import Source, Sources
+
+#: Bytes written at a time.
+_BLOCK = 1 << 20
+
+
+class Gathered(NamedTuple):
+    """A merge that is done: its report, and the name of its output."""
+
+    report: MergeReport
+    output: str
+
+
+def check_output(lanes: Lanes, sources: list[Sources], dest: Target) -> None:
+    """Refuse to write onto what is read."""
+    for lane, source in zip(lanes.lanes, sources, strict=True):
+        parts = source if isinstance(source, list | tuple) else [source]
+        same_object = any(dest is one for one in parts) and not isinstance(dest, str | os.PathLike)
+        if same_object or is_same_file(lane.run.files.stats, dest):
+            raise OptionError(f"{lane.run.files.name}: is an input, and would be overwritten")
+
+
+def _write(
+    lanes: Lanes,
+    output: Sink | Pipeline,
+    progress: Progress | None,
+    renew: Callable[[memoryview, int], memoryview] | None = None,
+) -> None:
+    """Write all that comes out; `renew` gives another block, where one is still being written."""
+    target = memoryview(bytearray(_BLOCK))
+    more = True
+    while more:
+        made, more = lanes.take(lanes.merger.capture, target, 1)
+        output.write(target[:made])
+        if not made and more:  # a frame that is larger than the block; frames have a limit
+            output.settle()
+            target = memoryview(bytearray(2 * len(target)))
+        elif renew is not None:
+            target = renew(target, 0)
+        if progress is not None:
+            progress(lanes.done, lanes.total)
+    if lanes.error is None or any(lane.run.books.frames for lane in lanes.lanes):
+        output.write(lanes.merger.end_output())
+    output.settle()
+
+
+def _write_by(lanes: Lanes, sink: Sink, workers: int | None, progress: Progress | None) -> None:
+    """Write with one thread or two, whatever is asked for and possible."""
+    sink.whole_pages = lanes.total is not None
+    are_files = not any(lane.is_live or lane.run.files.origin.memory is not None for lane in lanes.lanes)
+    if not (are_files and sink.is_own_file and use_two(workers, lanes.total or 0)):
+        _write(lanes, sink, progress)
+        return
+    from vxtap.pipeline import Pipeline  # only here: small captures are done by then
+
+    with ExitStack() as stack:
+        try:
+            pipeline = stack.enter_context(Pipeline(sink, _BLOCK))
+        except RuntimeError:  # no thread is to be had: one does it
+            _write(lanes, sink, progress)
+        else:
+            _write(lanes, pipeline, progress, pipeline.renew)
+
+
+def _begin_output(lanes: Lanes, dest: Target, options: Options) -> Merger:
+    pcapng = output_format(dest, options) == "pcapng"
+    nano = any(lane.fine for lane in lanes.lanes)
+    lanes.merger.begin_output(pcapng=pcapng, ethernet=options.ethernet, nano=nano)
+    return lanes.merger
+
+
+def run_merge(
+    sources: Source | list[Sources] | tuple[Sources, ...],
+    dest: Target,
+    options: Options,
+    progress: Progress | None = None,
+) -> Gathered:
+    """Do what `vxtap.merge` says for an output."""
+    inputs = list_of(sources)
+    output_format(dest, options)  # what makes no sense is told before anything is read
+    lanes = Lanes(inputs, options, frames=True, rows=False)
+    try:
+        check_output(lanes, inputs, dest)
+        with Sink(dest) as sink:
+            lanes.begin()
+            _begin_output(lanes, dest, options)
+            _write_by(lanes, sink, options.workers, progress)
+            report = take_stock_of(lanes)
+            report.bytes_out = sink.size
+            error = lanes.error
+            if error is None:
+                sink.commit()
+            elif isinstance(error, VxtapError) and report.frames:
+                sink.commit()
+                saved = f"{error}; what came before it, and the other sources, are in {sink.name}: packets written: "
+                error.args = (f"{saved}{report.written:,}", *error.args[1:])
+    finally:
+        lanes.close()
+    if error is not None:
+        raise error
+    return Gathered(report, sink.name)
