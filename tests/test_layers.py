@@ -22,7 +22,7 @@ LAYERS = (
     "vxt_bytes vxt_slice vxt_packet",
     "vxt_hash vxt_options vxt_link vxt_text",
     "vxt_ip vxt_frame vxt_interface vxt_encap vxt_table vxt_sight vxt_datagram",
-    "vxt_vxlan vxt_geneve vxt_gre vxt_inner vxt_pages vxt_pcap vxt_pcapng",
+    "vxt_vxlan vxt_geneve vxt_gre vxt_icmp vxt_inner vxt_pages vxt_pcap vxt_pcapng",
     "vxt_tunnel vxt_datagrams",
     "vxt_frag",
     "vxt_decap vxt_reader vxt_write",

@@ -51,6 +51,8 @@ def _facts(found: Info) -> Table:
     grid.add_row("decapsulated", f"{report.decapsulated:,}")
     for reason, count in report.skipped.most_common():
         grid.add_row("skipped", f"{count:,} {reason}")
+    if found.unreachables:
+        grid.add_row("of these", f"{found.unreachables:,} say by ICMP that nobody listens where a tunnel ends")
     if report.truncated_tail:
         what = "the last {:,} bytes are part of a record" if report.files == 1 else "{:,} bytes are parts of records"
         grid.add_row("cut", what.format(report.truncated_tail))
