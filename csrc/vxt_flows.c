@@ -1,0 +1,265 @@
+#include "vxt_flows.h"
+
+#include "vxt_hash.h"
+
+enum { NO_PLACE = UINT32_MAX };
+
+void vxt_flows_begin(vxt_flows *flows, uint64_t seed, int64_t idle, uint32_t most)
+{
+    *flows = (vxt_flows){.seed = seed, .now = VXT_NAT, .idle = idle, .most = most};
+    flows->free = flows->oldest = flows->newest = NO_PLACE;
+}
+
+static uint64_t hash_of(const vxt_flows *flows, const vxt_flow_key *key)
+{
+    uint64_t hash = flows->seed;
+
+    hash = vxt_mix(hash, vxt_le64(key->ends[0]));
+    hash = vxt_mix(hash, vxt_le64(key->ends[0] + 8));
+    hash = vxt_mix(hash, vxt_le64(key->ends[1]));
+    hash = vxt_mix(hash, vxt_le64(key->ends[1] + 8));
+    hash = vxt_mix(hash, (uint64_t)key->ports[0] << 48 | (uint64_t)key->ports[1] << 32 | key->vni);
+    hash = vxt_mix(hash, key->proto);
+    return hash ? hash : 1; /* 0 is none */
+}
+
+static vxt_flow_bucket *bucket_of(const vxt_flows *flows, uint64_t hash)
+{
+    return &flows->buckets[hash & (flows->capacity - 1)];
+}
+
+static void enter_chain(vxt_flows *flows, uint32_t place)
+{
+    vxt_flow_bucket *bucket = bucket_of(flows, flows->links[place].hash);
+
+    flows->links[place].next = bucket->head;
+    bucket->head = place;
+}
+
+static void leave_chain(vxt_flows *flows, uint32_t place)
+{
+    uint32_t *next = &bucket_of(flows, flows->links[place].hash)->head;
+
+    while (*next != place) {
+        next = &flows->links[*next].next;
+        flows->steps++;
+    }
+    *next = flows->links[place].next;
+}
+
+/* ---------------------------------------------------------------- the order of silence */
+
+static void leave_order(vxt_flows *flows, uint32_t place)
+{
+    const vxt_flow_link *it = &flows->links[place];
+
+    if (it->before == NO_PLACE)
+        flows->oldest = it->after;
+    else
+        flows->links[it->before].after = it->after;
+    if (it->after == NO_PLACE)
+        flows->newest = it->before;
+    else
+        flows->links[it->after].before = it->before;
+}
+
+static void enter_order(vxt_flows *flows, uint32_t place)
+{
+    vxt_flow_link *it = &flows->links[place];
+
+    it->before = flows->newest;
+    it->after = NO_PLACE;
+    if (flows->newest == NO_PLACE)
+        flows->oldest = place;
+    else
+        flows->links[flows->newest].after = place;
+    flows->newest = place;
+}
+
+/* ---------------------------------------------------------------- coming and going */
+
+static uint32_t find_place(vxt_flows *flows, const vxt_flow_key *key, uint64_t hash)
+{
+    uint32_t place = bucket_of(flows, hash)->head;
+
+    for (; place != NO_PLACE; place = flows->links[place].next) {
+        flows->steps++;
+        if (flows->links[place].hash == hash && memcmp(&flows->places[place].key, key, sizeof *key) == 0)
+            break;
+    }
+    return place;
+}
+
+static void emit(vxt_flows *flows, uint32_t place, uint8_t why, vxt_flow *row)
+{
+    uint64_t hash = flows->links[place].hash;
+
+    vxt_conversation_end(&flows->places[place], why, row);
+    leave_chain(flows, place);
+    leave_order(flows, place);
+    if (why == VXT_ENDED_IDLE || why == VXT_ENDED_FULL)
+        bucket_of(flows, hash)->left = hash;
+    flows->links[place].next = flows->free;
+    flows->free = place;
+    flows->open--;
+}
+
+/* A free place for a conversation; there is one. */
+static uint32_t take_place(vxt_flows *flows, uint64_t hash)
+{
+    uint32_t place = flows->free;
+
+    if (place == NO_PLACE)
+        place = flows->count++;
+    else
+        flows->free = flows->links[place].next;
+    flows->links[place].hash = hash;
+    enter_chain(flows, place);
+    enter_order(flows, place);
+    flows->open++;
+    return place;
+}
+
+/* Whether it has been silent for too long, or a time so far from the present is an error. What came before there was
+ * any time came now. */
+static bool is_idle(vxt_flows *flows, uint32_t place)
+{
+    int64_t *touched = &flows->links[place].touched;
+    uint64_t now = (uint64_t)flows->now, then;
+
+    if (*touched == VXT_NAT)
+        *touched = flows->now;
+    then = (uint64_t)*touched;
+    return (*touched < flows->now ? now - then : then - now) > (uint64_t)flows->idle;
+}
+
+/* ---------------------------------------------------------------- packets */
+
+/* What is on its way through the table. */
+typedef struct vxt_arrival {
+    const vxt_packet *packet;
+    vxt_flow_key key;
+    uint64_t hash;
+    uint32_t sender;
+} vxt_arrival;
+
+/* Whether a conversation can begin: VXT_FLOWS_GROW where the table has to be larger, VXT_FLOWS_FULL where a row has to
+ * be written before. */
+static vxt_flows_status make_room(vxt_flows *flows, vxt_flow *row)
+{
+    if (flows->open < flows->capacity && flows->open < flows->most)
+        return VXT_FLOWS_DONE;
+    if (flows->open < flows->most)
+        return VXT_FLOWS_GROW;
+    if (!row)
+        return VXT_FLOWS_FULL;
+    emit(flows, flows->oldest, VXT_ENDED_FULL, row);
+    return VXT_FLOWS_DONE;
+}
+
+static uint32_t begin(vxt_flows *flows, const vxt_arrival *it, bool goes_on)
+{
+    uint32_t place = take_place(flows, it->hash);
+    vxt_conversation *fresh = &flows->places[place];
+
+    vxt_conversation_begin(fresh, &it->key, it->packet, it->sender);
+    fresh->continued = goes_on && bucket_of(flows, it->hash)->left == it->hash;
+    return place;
+}
+
+/* One packet; where a row has to be written for it, to `row`, NULL where there is no room. *made tells that one was. */
+static vxt_flows_status add(vxt_flows *flows, const vxt_arrival *it, vxt_flow *row, bool *made)
+{
+    uint32_t open = flows->open, place = flows->capacity ? find_place(flows, &it->key, it->hash) : NO_PLACE;
+    vxt_flows_status status = VXT_FLOWS_DONE;
+
+    if (place == NO_PLACE) {
+        if ((status = make_room(flows, row)) != VXT_FLOWS_DONE)
+            return status;
+        *made = flows->open < open;
+        place = begin(flows, it, true);
+    } else if (vxt_conversation_is_over(&flows->places[place], it->packet, it->sender)) {
+        if (!row)
+            return VXT_FLOWS_FULL;
+        emit(flows, place, VXT_ENDED_BY_SYN, row);
+        *made = true;
+        place = begin(flows, it, false);
+    } else if (place != flows->newest) {
+        leave_order(flows, place);
+        enter_order(flows, place);
+    }
+    flows->links[place].touched = flows->now;
+    vxt_conversation_add(&flows->places[place], it->packet, it->sender, flows->seed);
+    return VXT_FLOWS_DONE;
+}
+
+/* Write rows of those that are idle by now; false where there is no room for one. */
+static bool emit_idle(vxt_flows *flows, vxt_flow *rows, size_t room, size_t *made)
+{
+    while (flows->oldest != NO_PLACE && is_idle(flows, flows->oldest)) {
+        if (*made == room)
+            return false;
+        emit(flows, flows->oldest, VXT_ENDED_IDLE, &rows[(*made)++]);
+        flows->steps++;
+    }
+    return true;
+}
+
+/* Whether a row is of a packet with IP; others are counted. */
+static bool is_ours(vxt_flows *flows, const vxt_packet *packet)
+{
+    if (VXT_LIKELY(packet->status == VXT_OK && vxt_flow_has_key(packet)))
+        return true;
+    if (packet->status == VXT_OK)
+        flows->not_ip++;
+    else
+        flows->skipped++;
+    return false;
+}
+
+vxt_flows_status vxt_flows_add(vxt_flows *flows, const vxt_packet *packets, size_t count, size_t *at, vxt_flow *rows,
+                               size_t room, size_t *made)
+{
+    for (; *at < count; (*at)++, flows->packets++) {
+        vxt_arrival it = {.packet = &packets[*at]};
+        vxt_flows_status status;
+        bool wrote = false;
+        if (!is_ours(flows, it.packet))
+            continue;
+        if (it.packet->ts != VXT_NAT) {
+            flows->now = it.packet->ts;
+            if (!emit_idle(flows, rows, room, made))
+                return VXT_FLOWS_FULL;
+        }
+        it.sender = vxt_flow_key_of(&it.key, it.packet);
+        it.hash = hash_of(flows, &it.key);
+        status = add(flows, &it, *made < room ? &rows[*made] : NULL, &wrote);
+        if (status != VXT_FLOWS_DONE)
+            return status;
+        *made += wrote;
+    }
+    return VXT_FLOWS_DONE;
+}
+
+vxt_flows_status vxt_flows_end(vxt_flows *flows, vxt_flow *rows, size_t room, size_t *made)
+{
+    while (flows->oldest != NO_PLACE && *made < room)
+        emit(flows, flows->oldest, VXT_ENDED, &rows[(*made)++]);
+    return flows->oldest == NO_PLACE ? VXT_FLOWS_DONE : VXT_FLOWS_FULL;
+}
+
+void vxt_flows_grown(vxt_flows *flows, uint32_t capacity, vxt_flow_bucket *buckets)
+{
+    const vxt_flow_bucket *old = flows->buckets;
+    uint32_t before = flows->capacity;
+
+    for (uint32_t i = 0; i < capacity; i++)
+        buckets[i] = (vxt_flow_bucket){.head = NO_PLACE};
+    flows->buckets = buckets;
+    flows->capacity = capacity;
+    for (uint32_t i = 0; i < before; i++)
+        if (old[i].left)
+            bucket_of(flows, old[i].left)->left = old[i].left;
+    for (uint32_t place = flows->oldest; place != NO_PLACE; place = flows->links[place].after)
+        enter_chain(flows, place);
+}
