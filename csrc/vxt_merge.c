@@ -239,14 +239,19 @@ static vxt_status find_next(vxt_merge *merge, vxt_place *place)
     return VXT_OK;
 }
 
-/* The next packet that is no duplicate. */
-static vxt_status next_kept(vxt_merge *merge, vxt_place *place)
+/* The next packet that comes out, and what it is to be settled as: no duplicate, or one that is marked. */
+static vxt_status next_out(vxt_merge *merge, vxt_place *place, fate *what)
 {
     vxt_status status;
 
     while ((status = find_next(merge, place)) == VXT_OK) {
         vxt_entry *entry = vxt_lane_at(&merge->lanes[place->lane], place->at);
+        *what = GIVEN;
         if (!merge->duplicates || !vxt_duplicates_look(merge->duplicates, merge->lanes, entry))
+            return VXT_OK;
+        *what = DROPPED;
+        entry->r.flags |= VXT_FLAG_DUPLICATE;
+        if (merge->mark)
             return VXT_OK;
         settle(merge, *place, DROPPED);
     }
@@ -275,9 +280,10 @@ vxt_status vxt_merge_rows(vxt_merge *merge, void *rows, size_t size, size_t *cou
     vxt_room all = vxt_room_of(rows, size), room = all;
     vxt_place place;
     vxt_status status;
+    fate what;
 
-    while ((status = next_kept(merge, &place)) == VXT_OK && (status = put_row(merge, place, &room)) == VXT_OK)
-        settle(merge, place, GIVEN);
+    while ((status = next_out(merge, &place, &what)) == VXT_OK && (status = put_row(merge, place, &room)) == VXT_OK)
+        settle(merge, place, what);
     *count = vxt_written(room, all) / (merge->key ? sizeof(vxt_identified) : sizeof(vxt_packet));
     return status;
 }
@@ -287,8 +293,9 @@ vxt_status vxt_merge_capture(vxt_merge *merge, vxt_output *output, uint8_t *out,
     vxt_room all = vxt_room_of(out, size), room = all;
     vxt_place place;
     vxt_status status;
+    fate what;
 
-    while ((status = next_kept(merge, &place)) == VXT_OK) {
+    while ((status = next_out(merge, &place, &what)) == VXT_OK) {
         const vxt_lane *lane = &merge->lanes[place.lane];
         const vxt_entry *entry = vxt_lane_at(lane, place.at);
         bool fits = vxt_output_fit(output, &entry->r) == VXT_OK;

@@ -25,6 +25,7 @@ typedef struct vxt_merge {
     int64_t now;                /* the latest time that has come out */
     bool stale;                 /* `safe` and `wanted` are to be found anew */
     bool frames;                /* inner frames are held, not only rows */
+    bool mark;                  /* duplicates are no less rows, with VXT_FLAG_DUPLICATE; not for a capture */
     vxt_duplicates *duplicates; /* NULL: they are not looked for */
     const vxt_key *key;         /* for digests: rows are to be identified; else NULL */
     uint64_t seed;

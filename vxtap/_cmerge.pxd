@@ -95,6 +95,7 @@ cdef extern from "vxt_merge.h" nogil:
         vxt_queue queue
         int64_t window
         bint frames
+        bint mark
         vxt_duplicates *duplicates
         const vxt_key *key
         uint64_t seed

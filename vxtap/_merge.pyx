@@ -30,7 +30,7 @@ cdef class Merger:
     cdef bint busy
 
     def __cinit__(self, uint32_t lanes, *, int64_t window, uint64_t memory, uint64_t seed, frames=True, dedup=None,
-                  identify=False):
+                  identify=False, mark=False):
         memset(&self.state, 0, sizeof(vxt_merge))
         memset(&self.output, 0, sizeof(vxt_output))
         self.memory = memory
@@ -38,6 +38,7 @@ cdef class Merger:
         self.state.window = window
         self.state.seed = seed
         self.state.frames = frames or identify or dedup is not None
+        self.state.mark = mark
         self.state.lanes = <vxt_lane *>self.zeros(lanes, sizeof(vxt_lane))
         if dedup is not None:
             self.look_for_duplicates(dedup, seed)

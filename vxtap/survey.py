@@ -71,7 +71,7 @@ class Info:
     looks_like_vxlan : list of dict
         port, frames: UDP ports that were not asked for and carry what looks like VXLAN.
     unreachables : int
-        ICMP errors, among the frames skipped as ``not_udp``, that say 'destination unreachable' of a packet to a tunnel:
+        ICMP errors, among the frames skipped as ``not_udp``, that say 'destination unreachable' of a tunnel's packet:
         nobody listens on the collector.
     """
 
