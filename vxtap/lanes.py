@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from vxtap.clocks import Clocks
     from vxtap.errors import VxtapError
     from vxtap.options import Options
     from vxtap.source import Source, Sources
 
-#: Rows of a source that are read at a time: about those of one block of small frames.
-_ROWS = 1 << 10
+#: Rows of a source that are read at a time: those of a block of small frames.
+_ROWS = 1 << 11
 # Bytes that packets may be held in until it is known which comes next: all of them, and more for each source.
 _POOL, _POOL_EACH = 32 << 20, 256 << 10
 _FINE = 6  # an if_tsresol above this one has digits below a microsecond
@@ -92,6 +93,14 @@ class Lane:
         return self.run.files.size is None
 
 
+def _clocks_of(sources: list[Sources], options: Options) -> Clocks | None:
+    if not options.align:
+        return None
+    from vxtap.alignment import align  # only here: it takes numpy, and reads everything once more
+
+    return align(sources, options)
+
+
 class Lanes:
     """All of them, and the merge that they feed.
 
@@ -101,6 +110,8 @@ class Lanes:
         One a source.
     merger : vxtap._merge.Merger
         What puts them in order.
+    clocks : Clocks or None
+        With `align`: what is known of the sources' clocks, which is taken into account.
     """
 
     def __init__(
@@ -115,6 +126,7 @@ class Lanes:
         census: bool = False,
     ) -> None:
         level = _DEEP if rows else _SHALLOW
+        self.clocks = _clocks_of(sources, options)
         with ExitStack() as opened:
             self.lanes: list[Lane] = []
             for number, source in enumerate(sources):
@@ -131,6 +143,10 @@ class Lanes:
                 identify=identify,
                 mark=mark,
             )
+            if self.clocks is not None:
+                for one in self.clocks.offsets:
+                    if one.knots:
+                        self.merger.set_clock(one.source, one.knots)
             self._opened = opened.pop_all()
         self.total = self._total()
 
