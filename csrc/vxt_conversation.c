@@ -149,7 +149,7 @@ static void add_segment(vxt_conversation *it, const vxt_packet *p, uint32_t send
 {
     vxt_side *mine = &it->sides[sender];
 
-    mine->tcp_flags |= p->tcp_flags;
+    mine->tcp_flags = (uint16_t)(mine->tcp_flags | p->tcp_flags);
     if (!is_whole_segment(p)) {
         mine->stream.begun = false; /* what it held is neither seen nor missing: the count begins anew behind it */
         return;
@@ -253,8 +253,8 @@ void vxt_conversation_end(const vxt_conversation *it, uint8_t why, vxt_flow *row
                       .vni = it->key.vni,
                       .sport = it->key.ports[out],
                       .dport = it->key.ports[in],
-                      .tcp_flags_out = (uint16_t)sent->tcp_flags,
-                      .tcp_flags_in = (uint16_t)got->tcp_flags,
+                      .tcp_flags_out = sent->tcp_flags,
+                      .tcp_flags_in = got->tcp_flags,
                       .proto = (uint8_t)it->key.proto,
                       .tunnel_srcs = it->tunnel_count,
                       .one_way = ways_of(it),

@@ -19,23 +19,27 @@ typedef struct vxt_side {
     uint64_t packets, bytes, payload;
     vxt_tally tally;
     vxt_stream stream;
-    uint32_t tcp_flags;
+    uint16_t tcp_flags;
 } vxt_side;
 
+/* Five lines of a cache; what every packet touches comes first. */
 typedef struct vxt_conversation {
     vxt_flow_key key;
-    int64_t first, last, syn, rtt; /* NaT where there is none */
-    uint64_t collectors;
-    uint64_t tunnel_srcs[VXT_MOST_TUNNEL_SRCS - 1]; /* keyed hashes of further ones */
-    uint8_t tunnel_src[VXT_IPLEN];
+    int64_t first, last; /* NaT where there is none, as below */
     vxt_side sides[2];
+    uint64_t collectors;
+    uint8_t tunnel_src[VXT_IPLEN];
+    int64_t syn, rtt;
     uint32_t expected; /* the ACK number that the handshake waits for */
     uint8_t handshake;
     uint8_t opener; /* which side opened it, or sent the first packet */
     uint8_t tunnel_count;
-    bool egress, ingress; /* a packet came from its tunnel source, or went to it */
-    bool continued;
+    bool egress, ingress;                           /* a packet came from its tunnel source, or went to it */
+    bool continued;                                 /* an earlier part of it is a row already */
+    uint64_t tunnel_srcs[VXT_MOST_TUNNEL_SRCS - 1]; /* keyed hashes of further ones */
 } vxt_conversation;
+
+static_assert(sizeof(vxt_conversation) == 320, "whole lines of a cache");
 
 /* The key of a packet; returns which of its ends sent it, 0 or 1. */
 uint32_t vxt_flow_key_of(vxt_flow_key *key, const vxt_packet *packet);

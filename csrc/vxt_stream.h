@@ -19,7 +19,7 @@ typedef struct vxt_stream {
     uint32_t low;  /* what lies before is not looked at any more: its holes stay, and what comes there does not count */
     uint32_t next; /* behind the highest number that was seen, or acknowledged */
     vxt_hole holes[VXT_STREAM_HOLES]; /* between the two, in order */
-    uint32_t count;
+    uint8_t count;
     bool begun;
 } vxt_stream;
 

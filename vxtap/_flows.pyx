@@ -2,8 +2,9 @@
 """The border to the table of conversations: rows of packets in, rows of conversations out. No policy."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+
+import mmap
 
 cdef extern from "vxt_flows.h" nogil:
     enum:
@@ -62,6 +63,8 @@ ROW_SIZE = sizeof(vxt_flow)
 MAX_FLOWS = VXT_MAX_FLOWS
 PLACE_SIZE = sizeof(vxt_conversation) + sizeof(vxt_flow_link) + sizeof(vxt_flow_bucket)
 
+HUGE_PAGES = getattr(mmap, "MADV_HUGEPAGE", None)
+
 cdef enum:
     FIRST_PLACES = 1024  # before the table grows
 
@@ -84,21 +87,44 @@ cdef int check_rows(Py_buffer *buffer, size_t size) except -1:
     return 0
 
 
+cdef resized(memory, size_t size):
+    """Anonymous memory of this size that begins with what was there before. Huge pages, where the system has them:
+    conversations are met in no order, and every one would need a page of its own to be looked up."""
+    larger = memory
+    try:
+        if memory is None:
+            raise SystemError
+        memory.resize(size)
+    except SystemError:  # a system that cannot: copy
+        larger = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if memory is not None:
+            larger[:len(memory)] = memory
+    except OSError:
+        raise MemoryError from None
+    if HUGE_PAGES is not None:
+        larger.madvise(HUGE_PAGES)
+    return larger
+
+
+cdef void *address_of(memory) except NULL:
+    """Where it lies, until it is resized."""
+    cdef Py_buffer a
+    PyObject_GetBuffer(memory, &a, PyBUF_WRITABLE)
+    PyBuffer_Release(&a)
+    return a.buf
+
+
 cdef class Table:
     """Conversations that are going on: `most` at a time, silent for no more than `idle` nanoseconds."""
 
     cdef vxt_flows flows
+    cdef object places, links, buckets
     cdef bint busy
 
     def __cinit__(self, *, uint64_t seed, int64_t idle, uint32_t most):
         if idle < 0 or not 1 <= most <= VXT_MAX_FLOWS:
             raise ValueError("no such table")
         vxt_flows_begin(&self.flows, seed, idle, most)
-
-    def __dealloc__(self):
-        PyMem_Free(self.flows.places)
-        PyMem_Free(self.flows.links)
-        PyMem_Free(self.flows.buckets)
 
     cdef int enter(self) except -1:
         if self.busy:
@@ -107,22 +133,15 @@ cdef class Table:
         return 0
 
     cdef int grow(self) except -1:
-        """Twice the places. Whatever there is no memory for, what was there before stays."""
+        """Twice the places. Where there is no memory for them, what was there before stays."""
         cdef uint32_t capacity = 2 * self.flows.capacity if self.flows.capacity else FIRST_PLACES
-        cdef vxt_flow_bucket *old = self.flows.buckets
-        cdef void *places = PyMem_Realloc(self.flows.places, capacity * sizeof(vxt_conversation))
-        if places == NULL:
-            raise MemoryError
-        self.flows.places = <vxt_conversation *>places
-        cdef void *links = PyMem_Realloc(self.flows.links, capacity * sizeof(vxt_flow_link))
-        if links == NULL:
-            raise MemoryError
-        self.flows.links = <vxt_flow_link *>links
-        cdef void *buckets = PyMem_Malloc(capacity * sizeof(vxt_flow_bucket))
-        if buckets == NULL:
-            raise MemoryError
-        vxt_flows_grown(&self.flows, capacity, <vxt_flow_bucket *>buckets)
-        PyMem_Free(old)
+        self.places = resized(self.places, capacity * sizeof(vxt_conversation))
+        self.flows.places = <vxt_conversation *>address_of(self.places)
+        self.links = resized(self.links, capacity * sizeof(vxt_flow_link))
+        self.flows.links = <vxt_flow_link *>address_of(self.links)
+        buckets = resized(None, capacity * sizeof(vxt_flow_bucket))
+        vxt_flows_grown(&self.flows, capacity, <vxt_flow_bucket *>address_of(buckets))
+        self.buckets = buckets
         return 0
 
     def add(self, src, size_t at, dst):

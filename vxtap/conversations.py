@@ -56,20 +56,32 @@ def _check_most(value: SupportsIndex) -> int:
     return most
 
 
-def _whole_rows(packets: Array) -> Packets:
-    """The packets as one piece of memory, of the record and no further columns."""
-    names = packets.dtype.names or ()
+def _whole_rows(packets: Array) -> Iterator[Packets]:
+    """The packets as pieces of memory that hold the record and nothing else."""
+    names = getattr(getattr(packets, "dtype", None), "names", None) or ()
     missing = [name for name in PACKET.names or () if name not in names]
     if missing:
         raise OptionError(
             f"flows: expected rows with all columns of vxtap.PACKET, {missing[0]!r} is missing: read without `columns`"
         )
     flat = packets.reshape(-1)
-    if flat.dtype == PACKET:
-        return np.require(flat, requirements=["C", "A"])
-    rows = np.zeros(flat.size, PACKET)
-    for name in PACKET.names or ():
-        rows[name] = flat[name]
+    if flat.dtype == PACKET and flat.flags.c_contiguous and flat.ctypes.data % 8 == 0:
+        yield flat
+        return
+    for at in range(0, flat.size, _BATCH):  # np.concatenate leaves out the record's padding
+        rows = np.zeros(min(_BATCH, flat.size - at), PACKET)
+        for name in PACKET.names or ():
+            rows[name] = flat[name][at : at + _BATCH]
+        yield rows
+
+
+def _joined(parts: list[Flows]) -> Flows:
+    """The parts one after the other. Not by np.concatenate, which leaves out the padding of rows."""
+    rows = np.empty(sum(map(len, parts)), FLOW)
+    at = 0
+    for part in parts:
+        rows[at : at + len(part)] = part
+        at += len(part)
     return rows
 
 
@@ -123,14 +135,15 @@ class FlowTable:
         OptionError
             Where a column is missing.
         """
-        memory = memoryview(_whole_rows(packets).view(np.uint8)) if packets.size else memoryview(b"")
-        done, found = 0, []
-        while True:
+        found = [rows for piece in _whole_rows(packets) if piece.size for rows in self._take(piece)]
+        return _joined(found)
+
+    def _take(self, packets: Packets) -> Iterator[Flows]:
+        memory, done = memoryview(packets.view(np.uint8)), 0
+        while done < packets.size:
             rows = np.empty(_ROWS, FLOW)
             done, made = self._table.add(memory, done, memoryview(rows.view(np.uint8)))
-            found.append(rows[:made])
-            if done == packets.size:
-                return np.concatenate(found) if len(found) > 1 else found[0].copy()
+            yield rows[:made]
 
     def rest(self) -> Flows:
         """Give all that are still going on, the one that was silent for longest first; the table is empty then.
@@ -249,5 +262,5 @@ def flows(
     options = Options(ports=ports, vni=vni, **outer)
     table = FlowTable(idle=idle, most=most)
     found = [table.take(batch) for batch in _batches_of(packets, options)]
-    rows = np.concatenate([*found, table.rest()])
+    rows = _joined([*found, table.rest()])
     return rows[np.argsort(rows["first"], kind="stable")]
