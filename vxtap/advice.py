@@ -91,7 +91,7 @@ def _one_way(health: Health) -> Numbers | None:
         "one_way": found["count"],
         "conversations": all_of_them,
         "ways": ways,
-        "most": f"{most['packets']:,} from {most['src']} to {most['dst']}",
+        "most": f"{most['src']} to {most['dst']}, {most['packets']:,} packets",
     }
 
 
@@ -146,7 +146,7 @@ RULES: tuple[Rule, ...] = (
         True,
         lambda health: {"count": 0} if not health.report.frames else None,
         "there are no frames",
-        "There is no frame in the capture.",
+        "Frames: none.",
         "tcpdump hands packets over once a second, and loses the last ones when it is ended before: --immediate-mode.",
     ),
     Rule(
@@ -154,7 +154,7 @@ RULES: tuple[Rule, ...] = (
         True,
         _nothing,
         "no frame was decapsulated, and no other port looks like VXLAN",
-        "None of {count:,} frames is of a tunnel on UDP port {ports}.",
+        "Tunnels: none; {count:,} frames, and nothing to UDP port {ports} or of another tunnel asked for.",
         "Check the port (--ports) and the kind of tunnel (--tunnels), that the mirror's destination is this machine,"
         " and that nothing on the way blocks the port.",
     ),
@@ -163,7 +163,7 @@ RULES: tuple[Rule, ...] = (
         True,
         _other_port,
         "frames to UDP ports that were not asked for look like VXLAN",
-        "{count:,} frames to UDP port {port} look like VXLAN, and were not asked for.",
+        "Frames that look like VXLAN to a port that was not asked for: {count:,}, to UDP port {port}.",
         "Try --ports {ports},{port}.",
     ),
     Rule(
@@ -171,7 +171,7 @@ RULES: tuple[Rule, ...] = (
         True,
         _hole,
         "a tunnel source is silent for longer than `gap`, and improbably so",
-        "{count:,} holes in time; the longest: nothing of {outer_src}, VNI {vni}, for {seconds:.1f} s from {begin}.",
+        "Holes in time: {count:,}; the longest: nothing of {outer_src}, VNI {vni}, for {seconds:.1f} s from {begin}.",
         "A virtual TAP can pause for up to 60 s when a source is added or removed. Else look for a capture that was"
         " restarted, and give the captures of all collectors.",
     ),
@@ -180,7 +180,7 @@ RULES: tuple[Rule, ...] = (
         False,
         _edge,
         "a tunnel source begins later or ends earlier than others, and improbably so",
-        "{count:,} tunnel sources begin late or end early; first {outer_src}, VNI {vni}, which {what} {seconds:.1f} s"
+        "Tunnel sources that begin late or end early: {count:,}; first {outer_src}, VNI {vni}: {what} {seconds:.1f} s"
         " {side} others.",
         "Machines and mirrors that came or went meanwhile, or a capture that does not cover all of the time.",
     ),
@@ -189,8 +189,8 @@ RULES: tuple[Rule, ...] = (
         True,
         _one_way,
         "TCP conversations of which one direction was seen acknowledge data of the other",
-        "{one_way:,} of {conversations:,} conversations have packets in one direction only ({ways}), most of them"
-        " {most}; {count:,} acknowledge what was never seen.",
+        "One-way conversations: {one_way:,} of {conversations:,} ({ways}); acknowledging what was never seen:"
+        " {count:,}. The largest: {most}.",
         "A load balancer may send the two directions to different collectors: give the captures of all. Else see that"
         " the mirror takes both directions.",
     ),
@@ -199,7 +199,7 @@ RULES: tuple[Rule, ...] = (
         False,
         _nat,
         "one-way conversations go from mirrored machines to public addresses",
-        "{count:,} one-way conversations go to public addresses.",
+        "One-way conversations to public addresses: {count:,}.",
         "Likely NAT: of traffic through a NAT gateway, Azure's virtual TAP mirrors egress only. It is not lost by the"
         " collector.",
     ),
@@ -208,7 +208,7 @@ RULES: tuple[Rule, ...] = (
         True,
         _missing,
         "TCP payload was acknowledged or passed over, and not seen",
-        "{count:,} bytes of TCP payload are missing ({share:.2%}).",
+        "Missing bytes of TCP payload: {count:,} ({share:.2%}).",
         "The collector may drop: a pcap does not count that, tcpdump's last lines do. Enlarge its buffer (tcpdump -B"
         " 131072; the default of 2 MiB is soon full). Or packets are lost before it, which nobody counts, or lie in"
         " another collector's capture.",
@@ -218,8 +218,8 @@ RULES: tuple[Rule, ...] = (
         True,
         _cut,
         "inner frames are cut by the capture",
-        "{count:,} inner frames are cut, to {longest:,} bytes at most{snaplen}; {headers:,} lack a whole TCP or UDP"
-        " header.",
+        "Inner frames that are cut: {count:,}, to {longest:,} bytes at most{snaplen}; without a whole TCP or UDP"
+        " header: {headers:,}.",
         "Record whole frames (tcpdump -s 0). Full inner headers need a snaplen of 150 over IPv4, 190 over IPv6, and 4"
         " more for each VLAN tag.",
     ),
@@ -228,7 +228,7 @@ RULES: tuple[Rule, ...] = (
         True,
         _skipped("truncated_outer"),
         "frames are cut within the outer headers",
-        "{count:,} frames are cut before their inner frame begins.",
+        "Frames that are cut before their inner frame begins: {count:,}.",
         "Record whole frames (tcpdump -s 0).",
     ),
     Rule(
@@ -236,7 +236,7 @@ RULES: tuple[Rule, ...] = (
         True,
         lambda health: _some(health.truncation["malformed"]),
         "inner headers promise more than the tunnel carried, or contradict themselves",
-        "{count:,} inner frames are shorter than their own headers say, or contradict themselves.",
+        "Inner frames that are shorter than their own headers say, or contradict themselves: {count:,}.",
         "A mirror that cuts frames to what its target's MTU carries does that (AWS: the MTU less 54 bytes, 74 over"
         " IPv6): raise that MTU, or lower the source's.",
     ),
@@ -245,7 +245,7 @@ RULES: tuple[Rule, ...] = (
         True,
         _skipped("malformed"),
         "outer headers contradict themselves",
-        "{count:,} frames have outer headers that contradict themselves.",
+        "Frames with outer headers that contradict themselves: {count:,}.",
         "Damaged in capturing or storing: compare with another capture program.",
     ),
     Rule(
@@ -253,7 +253,7 @@ RULES: tuple[Rule, ...] = (
         True,
         _skipped("fragment_lost", "fragment_overlap"),
         "outer fragments lack others of their datagram, or overlap",
-        "{count:,} outer fragments are of datagrams that never became whole.",
+        "Outer fragments of datagrams that never became whole: {count:,}.",
         "A capture filter on the port keeps first fragments only: record with 'udp port 4789 or (ip[6:2] & 0x1fff !="
         " 0)'. A load balancer may not support fragments: raise the MTU between mirror and collector. --partial takes"
         " what the first ones hold.",
@@ -263,8 +263,8 @@ RULES: tuple[Rule, ...] = (
         False,
         _fragmented,
         "mirrored packets came as outer fragments",
-        "Mirrored packets do not fit the network: {reassembled:,} were put together from fragments, {lost:,} fragments"
-        " are without the others.",
+        "Mirrored packets that do not fit the network: {reassembled:,} put together from fragments; fragments without"
+        " the others: {lost:,}.",
         "An MTU of {longest:,} or more between mirror and collector carries them whole.",
     ),
     Rule(
@@ -272,7 +272,7 @@ RULES: tuple[Rule, ...] = (
         False,
         _long,
         "inner frames are longer than an Ethernet frame of the MTU",
-        "{count:,} inner frames are longer than an MTU of {mtu:,} allows, up to {longest:,} bytes.",
+        "Inner frames longer than an MTU of {mtu:,} allows: {count:,}, up to {longest:,} bytes.",
         "Segmentation offload (such packets have wrong checksums), or jumbo frames (--mtu). Nothing is lost by it.",
     ),
     Rule(
@@ -280,7 +280,7 @@ RULES: tuple[Rule, ...] = (
         True,
         lambda health: {"count": health.report.truncated_tail} if health.report.truncated else None,
         "a capture ends within a record",
-        "A capture ends early, with {count:,} bytes of a cut record.",
+        "Captures that end early: with {count:,} bytes of a cut record.",
         "It is still being written, its disk was full, or what wrote it was killed.",
     ),
     Rule(
@@ -288,7 +288,7 @@ RULES: tuple[Rule, ...] = (
         True,
         _skipped("link_type", "no_interface"),
         "frames have a link layer that vxtap does not read",
-        "{count:,} frames have a link type that vxtap does not read.",
+        "Frames of a link type that vxtap does not read: {count:,}.",
         "Record on an Ethernet interface, or on any.",
     ),
     Rule(
@@ -296,7 +296,7 @@ RULES: tuple[Rule, ...] = (
         False,
         lambda health: _some(health.unreachables),
         "ICMP errors say that a tunnel's end is unreachable",
-        "{count:,} ICMP errors say that nobody listens on the tunnel's port of a collector.",
+        "ICMP errors saying that nobody listens on a collector's tunnel port: {count:,}.",
         "The capture is complete all the same. To stop them let a program listen on that UDP port, or drop it in the"
         " firewall of the collector.",
     ),
@@ -305,7 +305,7 @@ RULES: tuple[Rule, ...] = (
         False,
         _skipped("second_sight"),
         "packets were recorded on several interfaces of a collector",
-        "{count:,} frames show a packet again, on another interface of the collector; they were left out.",
+        "Frames that show a packet again on another interface of the collector, left out: {count:,}.",
         "A bridge, a bond or accelerated networking below 'any': record on one interface (tcpdump -i eth0).",
     ),
     Rule(
@@ -313,7 +313,7 @@ RULES: tuple[Rule, ...] = (
         False,
         _others,
         "a tenth of all frames, and ten or more, are of no tunnel",
-        "{count:,} frames ({share:.0%}) are of no tunnel.",
+        "Frames of no tunnel: {count:,} ({share:.0%}).",
         "The collector's own traffic; with a VXLAN device of its own, the inner frames once more. A capture filter"
         " keeps them out: 'udp port 4789 or (ip[6:2] & 0x1fff != 0)'.",
     ),
@@ -322,7 +322,7 @@ RULES: tuple[Rule, ...] = (
         False,
         lambda health: _some(health.conversations["split"], conversations=health.conversations["count"]),
         "conversations were seen by several collectors",
-        "{count:,} of {conversations:,} conversations were seen by several collectors.",
+        "Conversations seen by several collectors: {count:,} of {conversations:,}.",
         "No capture of one collector is complete: bring them together with vxtap merge before you look into them.",
     ),
     Rule(
@@ -330,7 +330,7 @@ RULES: tuple[Rule, ...] = (
         False,
         lambda health: _some(health.report.duplicates, pairs=len(health.report.pairs)),
         "packets were seen from several vantage points",
-        "{count:,} packets were seen before from another vantage point, of {pairs:,} pairs of such.",
+        "Packets that another vantage point has seen before: {count:,}, of pairs of such points: {pairs:,}.",
         "Both ends of these conversations are mirrored, or an input was given twice: vxtap merge --dedup 2ms"
         " leaves one.",
     ),
@@ -339,7 +339,7 @@ RULES: tuple[Rule, ...] = (
         False,
         lambda health: _some(health.report.late),
         "packets are further out of order than the merge allows for",
-        "{count:,} packets are more than {window} out of order within their capture.",
+        "Packets more than {window} out of order within their capture: {count:,}.",
         "Holes and conversations around them may be told wrong.",
     ),
 )
