@@ -15,10 +15,12 @@ from vxtap._version import __version__
 if TYPE_CHECKING:
     from vxtap.address import format_ip, format_mac, in_network, parse_ip, parse_mac
     from vxtap.capture import Capture, open, read
+    from vxtap.checkup import health
     from vxtap.community import community_id
     from vxtap.conversations import flows
     from vxtap.enums import Flag, LinkType, Status, Tunnel
     from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
+    from vxtap.health_report import Health
     from vxtap.layout import FLOW, PACKET
     from vxtap.merge_report import MergeReport
     from vxtap.merging import Merged, merge
@@ -35,6 +37,7 @@ __all__ = [
     "Capture",
     "Flag",
     "FormatError",
+    "Health",
     "LinkType",
     "MergeReport",
     "Merged",
@@ -53,6 +56,7 @@ __all__ = [
     "flows",
     "format_ip",
     "format_mac",
+    "health",
     "in_network",
     "info",
     "merge",
@@ -65,6 +69,8 @@ __all__ = [
 
 _HOMES = {
     "address": ("format_ip", "format_mac", "in_network", "parse_ip", "parse_mac"),
+    "checkup": ("health",),
+    "health_report": ("Health",),
     "capture": ("Capture", "open", "read"),
     "community": ("community_id",),
     "conversations": ("flows",),

@@ -38,9 +38,9 @@ cdef class Merger:
         self.state.window = window
         self.state.seed = seed
         self.state.frames = frames or identify or dedup is not None
+        self.state.mark = mark
         self.state.lanes = <vxt_lane *>self.zeros(lanes, sizeof(vxt_lane))
         self.state.identify = identify
-        self.state.mark = mark
         self.state.key = <vxt_key *>self.zeros(1, sizeof(vxt_key))
         vxt_key_set(<vxt_key *>self.state.key, seed)
         if dedup is not None:
