@@ -11,7 +11,8 @@ from vxtap.constraints import Bounds, fewest_wrong
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-_LEAST_SPAN = 10_000_000_000  # ns: in less no drift shows
+#: ns: in less no drift shows.
+LEAST_SPAN = 10_000_000_000
 _STEEPEST = 2e-4  # 200 ppm: what is looked for, in stages, each over a part of what the one before has found best
 _STAGES, _FINER = 4, 16
 _MOST_OF_A_SIDE = 500  # bounds that are looked at for that
@@ -124,7 +125,7 @@ def _slope(time: Array, above: Array, value: Array) -> float:
 
     0 where a steady number explains nearly as many.
     """
-    if int(time.max() - time.min()) < _LEAST_SPAN:
+    if int(time.max() - time.min()) < LEAST_SPAN:
         return 0.0
     time, above, value = (column[_some(above)] for column in (time, above, value))
     away = time - float(time.mean())

@@ -118,7 +118,7 @@ def way(low: list[float], high: list[float], **how: bool):
 def test_level_where_that_is_possible() -> None:
     found = way([-50, -40, -60], [40, 60, 50])
     assert (found.slope, found.middle) == (0, 0)
-    assert found.straight
+    assert found.level
     assert found.low == pytest.approx(-40)
     assert found.high == pytest.approx(45)  # a way that rises
 
@@ -134,7 +134,7 @@ def test_straight_where_that_is_possible() -> None:
 def test_in_pieces_where_it_has_to_be() -> None:
     """The wide minute in the middle only keeps what passes it within its bounds."""
     found = way([90, 90, 0, 990, 990], [110, 110, 400, 1010, 1010])
-    assert not found.straight
+    assert found.times is not None
     assert found.at(np.arange(5) * MINUTE).tolist() == [100, 100, 400, 1000, 1000]
     assert found.at(np.array([-MINUTE, 5 * MINUTE])).tolist() == [100, 1000]
 
