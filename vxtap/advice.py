@@ -91,7 +91,7 @@ def _one_way(health: Health) -> Numbers | None:
         "one_way": found["count"],
         "conversations": all_of_them,
         "ways": ways,
-        "most": f"{most['src']} to {most['dst']}, {most['packets']:,} packets",
+        "most": f"{most['src']} to {most['dst']}, packets: {most['packets']:,}",
     }
 
 

@@ -54,7 +54,7 @@ def group(columns: Sequence[Array]) -> tuple[Array, Array]:
     Returns
     -------
     first : numpy.ndarray of int
-        A row of each group.
+        The first row of each group, in rising order.
     inverse : numpy.ndarray of int
         For each row the number of its group, an index into `first`.
     """
@@ -66,7 +66,10 @@ def group(columns: Sequence[Array]) -> tuple[Array, Array]:
         begins[1:] |= word[1:] != word[:-1]
     starts = np.flatnonzero(begins)  # of runs: the rest is as the row before
     first, codes = _group_runs([word[starts] for word in words])
-    return starts[first], np.repeat(codes, np.diff(starts, append=count))
+    order = np.argsort(first)
+    places = np.empty_like(order)
+    places[order] = np.arange(order.size)
+    return starts[first[order]], np.repeat(places[codes], np.diff(starts, append=count))
 
 
 def _group_runs(words: list[Array]) -> tuple[Array, Array]:

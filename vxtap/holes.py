@@ -5,7 +5,8 @@ What is improbable is decided once all is known, by two rules, both of which mus
 * Were the source's bursts independent of each other, as many as it had a second, fewer than one in a hundred captures
   like this one would hold such a silence: ``bursts * exp(-rate * seconds) < 0.01``. A burst is all that comes within a
   twentieth of `gap`, so that packets that come in trains count once, and the rate is that outside of the silence. Of a
-  tunnel that carries a keep-alive now and then, no silence is a hole.
+  tunnel that carries a keep-alive now and then, no silence is a hole; nor of one that was seen for less than `gap`
+  outside of the silence, or with fewer than ten bursts, since that is no rate.
 * The silence is more than three times as long as the longest usual one: the fourth longest, or, of a source that was
   seen for long, the one with as many longer ones as it was seen for periods of ten minutes. A source that is silent
   for half a minute again and again has no hole of half a minute.
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 MOST_LISTED = 1000
 IMPROBABLE = math.log(0.01)
 UNUSUAL = 3
-_BURSTS_A_GAP = 20
+_BURSTS_A_GAP, _FEWEST_BURSTS = 20, 10
 _KEPT = 64  # longest silences of a source
 _FEWEST_HOLES, _HOLE_EVERY = 3, 600 * 10**9
 _NS = 1_000_000_000
@@ -80,9 +81,10 @@ class Silences:
         rank = min(max(_FEWEST_HOLES, (self.last - self.first) // _HOLE_EVERY), _KEPT - 1)
         return int(self._lengths[rank]) if rank < self._lengths.size else 0
 
-    def rate(self, silence: int, gap: int) -> float:
-        """Bursts a second, outside of this silence."""
-        return self.bursts / max(self.last - self.first - silence, gap) * _NS
+    def rate(self, silence: int, least: int) -> float:
+        """Bursts a second, outside of this silence; 0 where that is not known, of fewer than `least` nanoseconds."""
+        seen = self.last - self.first - silence
+        return self.bursts / seen * _NS if seen >= least and self.bursts >= _FEWEST_BURSTS else 0.0
 
     def longest(self) -> list[tuple[int, int]]:
         """The longest silences: (begin, nanoseconds), the longest first."""
