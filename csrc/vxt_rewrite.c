@@ -6,6 +6,7 @@ enum {
     PREFACE_LEN = VXT_WRITE_SECTION_LEN + VXT_WRITE_INTERFACE_LEN,
     LINKTYPE_ETHERNET = 1,
     LINKTYPE_RAW = 101,
+    LEAST_ETHERTYPE = 0x600, /* below that, the two bytes are a length */
     PCAPNG_LINKTYPES = 1 << 16
 };
 
@@ -181,10 +182,18 @@ static bool is_kept(const vxt_rewrite *w, uint32_t interface, const vxt_packet *
     return w->pass.reader.interfaces.items[interface].linktype < PCAPNG_LINKTYPES;
 }
 
-/* What becomes of a decapsulated frame: an inner packet without Ethernet has no place in a classic pcap. */
+/* The place of an inner packet without Ethernet: behind a header that is made up, or, of IP, the link type RAW. */
+static bool has_place(const vxt_rewrite *w, uint16_t ethertype)
+{
+    if (w->ethernet)
+        return ethertype >= LEAST_ETHERTYPE;
+    return w->format == VXT_FORMAT_PCAPNG && (ethertype == VXT_ETHERTYPE_IPV4 || ethertype == VXT_ETHERTYPE_IPV6);
+}
+
+/* What becomes of a decapsulated frame. */
 static VXT_HOT vxt_status fit(const vxt_rewrite *w, const vxt_packet *r)
 {
-    return w->format == VXT_FORMAT_PCAP && is_raw(r) && !w->ethernet ? VXT_NO_ETHERNET : VXT_OK;
+    return is_raw(r) && !has_place(w, r->ethertype) ? VXT_NO_ETHERNET : VXT_OK;
 }
 
 /* `it` is the interface of the input, of a frame that is kept. */

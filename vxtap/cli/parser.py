@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vxtap._version import __version__
 from vxtap.options import DEFAULT_PORTS
-from vxtap.tunnels import TUNNELS, VXLAN
+from vxtap.tunnels import PLAIN, TUNNELS, VXLAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,8 @@ def _common() -> argparse.ArgumentParser:
         "--tunnels",
         default=VXLAN,
         metavar="NAME,NAME",
-        help=f"what is looked for: {', '.join(TUNNELS)}; a port of its own as in geneve:47101 (default {VXLAN})",
+        help=f"what is looked for: {', '.join(TUNNELS)}; a port of its own as in geneve:47101; "
+        f"{PLAIN} alone for a plain capture (default {VXLAN})",
     )
     group.add_argument(
         "--depth", type=int, default=1, metavar="N", help="tunnels within each other that are followed (default 1)"

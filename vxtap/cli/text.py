@@ -82,11 +82,11 @@ def hints(report: Report, options: Options, ports: list[dict[str, int]], links: 
         yield f"warning: {reasons['fragment_overlap']:,} fragments of datagrams that were refused: they overlap"
     if reasons["no_ethernet"]:
         yield (
-            f"warning: {reasons['no_ethernet']:,} inner packets have no Ethernet header, for which a pcap has no place:"
-            " write pcapng, or ask for --ethernet"
+            f"warning: {reasons['no_ethernet']:,} inner packets have no Ethernet header, for which there is no place:"
+            " write pcapng (which has one for IP), or ask for --ethernet"
         )
     matched = report.decapsulated + sum(reasons[reason] for reason in _MATCHED)
-    if matched or not report.frames:
+    if matched or not report.frames or options.wanted["plain"]:
         return
     asked = ", ".join(map(str, options.port_numbers))
     none = f"0 of {report.frames:,} frames on port {asked}"
