@@ -201,7 +201,7 @@ static vxt_status join(const vxt_frame *frame, const vxt_options *options, vxt_f
 }
 
 /* What framing knows. */
-static VXT_HOT void begin(const vxt_frame *frame, const vxt_options *options, vxt_packet *r)
+static VXT_HOT void begin_row(const vxt_frame *frame, const vxt_options *options, vxt_packet *r)
 {
     vxt_packet_clear(r);
     r->ts = frame->ts;
@@ -219,7 +219,7 @@ static VXT_HOT vxt_status outer(vxt_link_kind usual, const vxt_frame *frame, con
     vxt_link link;
     vxt_span packet;
 
-    begin(frame, options, r);
+    begin_row(frame, options, r);
     *span = vxt_span_of(frame->data, frame->wirelen);
     if (status != VXT_OK || (status = outer_link(usual, frame, span, &link, r)) != VXT_OK)
         return status;
@@ -278,7 +278,7 @@ static VXT_APART vxt_status take_plain(const vxt_frame *frame, const vxt_options
     vxt_link link = {0};
     vxt_status status = frame->status;
 
-    begin(frame, options, r);
+    begin_row(frame, options, r);
     if (status == VXT_OK && (status = outer_link(VXT_LINK_UNKNOWN, frame, &packet, &link, r)) == VXT_OK)
         status = look_plain(frame, options, &memory->sights, packet, &link);
     if (status > VXT_KEPT) /* a step */
