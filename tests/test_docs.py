@@ -43,6 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the captures that the documentation speaks of, and being there."""
     for name in ("nva.pcap", "nva1.pcap", "nva2.pcap"):
         shutil.copy(CAPTURE, tmp_path / name)
+    vxtap.decap(CAPTURE, tmp_path / "source-vm.pcap")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -15,6 +15,8 @@ from vxtap._version import __version__
 if TYPE_CHECKING:
     from vxtap.address import format_ip, format_mac, in_network, parse_ip, parse_mac
     from vxtap.capture import Capture, open, read
+    from vxtap.comparing import compare
+    from vxtap.comparison import Comparison
     from vxtap.enums import Flag, LinkType, Status, Tunnel
     from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
     from vxtap.layout import PACKET
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PACKET",
     "Capture",
+    "Comparison",
     "Flag",
     "FormatError",
     "LinkType",
@@ -45,6 +48,7 @@ __all__ = [
     "UnsupportedError",
     "VxtapError",
     "__version__",
+    "compare",
     "decap",
     "format_ip",
     "format_mac",
@@ -65,6 +69,8 @@ _HOMES = {
     "errors": ("FormatError", "OptionError", "TruncatedError", "UnsupportedError", "VxtapError"),
     "survey": ("info",),
     "layout": ("PACKET",),
+    "comparing": ("compare",),
+    "comparison": ("Comparison",),
     "merge_report": ("MergeReport",),
     "merging": ("Merged", "merge"),
     "source": ("Split",),

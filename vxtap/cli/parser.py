@@ -176,6 +176,26 @@ def _add_merge(commands: _Commands, common: argparse.ArgumentParser) -> None:
     merge.set_defaults(run=_lazily("merge"))
 
 
+def _add_compare(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    compare = commands.add_parser(
+        "compare",
+        parents=[common],
+        formatter_class=_formatter,
+        help="tell whether a mirror is complete, beside the source machine's own capture",
+        description="Tell whether a mirror is complete: what the source machine captured itself, beside what one or"
+        " more collectors recorded. With --strict the exit status is 1 where it is not.",
+    )
+    compare.add_argument("source", metavar="SOURCE", help="a plain capture of the machine that is mirrored")
+    compare.add_argument("mirror", metavar="MIRROR", nargs="+", help=_INPUT)
+    compare.add_argument(
+        "--dedup",
+        metavar="TIME",
+        help="the mirror has packets twice, since both of their ends are mirrored: drop what another vantage point has"
+        " seen this long before, such as 2ms",
+    )
+    compare.set_defaults(run=_lazily("compare"))
+
+
 def _add_info(commands: _Commands, common: argparse.ArgumentParser) -> None:
     info = commands.add_parser(
         "info",
@@ -200,6 +220,6 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     common = _common()
 
-    for add in (_add_decap, _add_merge, _add_info):
+    for add in (_add_decap, _add_merge, _add_compare, _add_info):
         add(commands, common)
     return parser
