@@ -8,7 +8,7 @@ import numpy as np
 
 from vxtap.address import format_ip
 from vxtap.comparison import Comparison, Side
-from vxtap.delays import clocks_of, line_up, on_the_source_s_clock, widened
+from vxtap.delays import clocks_of, line_up, on_the_source_s_clock, tolerance_of, widened
 from vxtap.endpoints import Index, addresses_of
 from vxtap.matching import pair_packets, pair_unmistakable
 from vxtap.observed import CUT, DATA, NOT_IP, SWAPPED, join_talks, observe, pairs_of
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from vxtap.delays import Span
+    from vxtap.matching import Pairs
     from vxtap.observed import Observed
     from vxtap.options import Duration, Numbers, OuterOptions
     from vxtap.source import Source, Sources
@@ -47,12 +48,11 @@ class _Packets(NamedTuple):
     in_mirror: Array
 
 
-def compare_packets(source: Observed, mirror: Observed, mirror_ts: Array, span: Span) -> _Packets:
+def compare_packets(source: Observed, mirror: Observed, pairs: Pairs, span: Span) -> _Packets:
     """Compare all but TCP data packet by packet.
 
     A frame of the mirror without IP says nothing of whose it is: one that does not match is elsewhere.
     """
-    pairs = pair_packets(source, mirror, mirror_ts, span.tolerance)
     cut = mirror.has(CUT)[pairs.mirror] & (mirror["captured"][pairs.mirror] < source["captured"][pairs.source])
     left, left_there = ~source.has(DATA), ~mirror.has(DATA)
     left[pairs.source] = left_there[pairs.mirror] = False
@@ -148,10 +148,9 @@ def compare_sides(source: Observed, mirror: Observed) -> Comparison:
     clocks, delays = clocks_of(source, mirror, pairs, len(mirror.reports.sources))
     mirror_ts = on_the_source_s_clock(mirror, clocks)
     layout = lay_out(source, mirror, mirror_ts)
-    clocks = widened(clocks, source, mirror, pair_data(layout))
-    span = line_up(source, mirror, clocks)
+    span = line_up(source, mirror, widened(clocks, source, mirror, pair_data(layout)))
     streams = compare_streams(layout, source, mirror, span)
-    packets = compare_packets(source, mirror, mirror_ts, span)
+    packets = compare_packets(source, mirror, pair_packets(source, mirror, mirror_ts, tolerance_of(clocks)), span)
     lost = streams.lost.copy()
     lost[packets.only_source] = True
     rows = [

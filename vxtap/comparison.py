@@ -323,7 +323,7 @@ def _about_size(found: Comparison) -> Iterator[str]:
 
 def _about_the_rest(found: Comparison) -> Iterator[str]:
     if found.mirror.elsewhere:
-        yield f"of others, in the mirror: {_many(found.mirror.elsewhere, 'packet')} (not between the source's addresses)"
+        yield f"of others, in the mirror: {_many(found.mirror.elsewhere, 'packet')}, not between the source's addresses"
     if found.source.elsewhere:
         yield f"of the loopback, at the source: {_many(found.source.elsewhere, 'packet')}, which no mirror has"
     for name, side in (("source", found.source), ("mirror", found.mirror)):

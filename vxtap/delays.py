@@ -19,6 +19,9 @@ _LEAST_TO_DRIFT = 10 * SECOND
 _BINS = 60
 # What is farther than this from the middle is no delay, but two packets that only look the same.
 _MOST_JITTER = SECOND
+# Data that is later or earlier than this was sent twice, and each side has seen it once: a super-segment takes 50 ms at
+# 10 Mbit/s.
+_MOST_OF_DATA = SECOND // 20
 _LEAST_TOLERANCE = SECOND // 1000
 
 #: One row for each source of the mirror; times in nanoseconds, from the source's clock to that of the mirror's source.
@@ -135,7 +138,7 @@ def widened(clocks: list[Clock | None], source: Observed, mirror: Observed, pair
             found.append(clock)
             continue
         jitter = mirror["ts"][pairs.mirror[of]] - ts - clock.at(ts)
-        jitter = jitter[np.abs(jitter) <= _MOST_JITTER]
+        jitter = jitter[np.abs(jitter) <= _MOST_OF_DATA]
         least, most = jitter.min(initial=clock.least), jitter.max(initial=clock.most)
         found.append(clock._replace(least=int(least), most=int(most)))
     return found
@@ -152,6 +155,12 @@ def on_the_source_s_clock(mirror: Observed, clocks: list[Clock | None]) -> Array
     return ts
 
 
+def tolerance_of(clocks: list[Clock | None]) -> int | None:
+    """How far two sights of a packet can be apart, on one clock, and more; None where nothing is known."""
+    spread = max((clock.most - clock.least for clock in clocks if clock), default=None)
+    return None if spread is None else max(2 * spread, _LEAST_TOLERANCE)
+
+
 class Span(NamedTuple):
     """Which packets the other side has to have: those that it was there to see."""
 
@@ -159,7 +168,6 @@ class Span(NamedTuple):
     mirror: Array
     first: int | None  # on the source's clock
     last: int | None
-    tolerance: int | None  # twice what packets of one time are apart at most; None where it is not known
 
 
 def _bounds(reports: Any, number: int) -> tuple[int, int]:
@@ -191,6 +199,4 @@ def line_up(source: Observed, mirror: Observed, clocks: list[Clock | None]) -> S
         edges = clock.back(np.array([begun, ended]))
         begins.append(max(first, int(edges[0])))
         ends.append(min(last, int(edges[1])))
-    spread = max((clock.most - clock.least for clock in clocks if clock), default=None)
-    tolerance = None if spread is None else max(2 * spread, _LEAST_TOLERANCE)
-    return Span(within, there, min(begins, default=None), max(ends, default=None), tolerance)
+    return Span(within, there, min(begins, default=None), max(ends, default=None))
