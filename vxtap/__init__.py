@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from vxtap.checkup import health
     from vxtap.community import community_id
     from vxtap.conversations import flows
+    from vxtap.comparing import compare
+    from vxtap.comparison import Comparison
     from vxtap.enums import Flag, LinkType, Status, Tunnel
     from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
     from vxtap.health_report import Health
@@ -35,6 +37,7 @@ __all__ = [
     "FLOW",
     "PACKET",
     "Capture",
+    "Comparison",
     "Flag",
     "FormatError",
     "Health",
@@ -52,6 +55,7 @@ __all__ = [
     "VxtapError",
     "__version__",
     "community_id",
+    "compare",
     "decap",
     "flows",
     "format_ip",
@@ -78,6 +82,8 @@ _HOMES = {
     "errors": ("FormatError", "OptionError", "TruncatedError", "UnsupportedError", "VxtapError"),
     "survey": ("info",),
     "layout": ("FLOW", "PACKET"),
+    "comparing": ("compare",),
+    "comparison": ("Comparison",),
     "merge_report": ("MergeReport",),
     "merging": ("Merged", "merge"),
     "source": ("Split",),

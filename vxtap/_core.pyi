@@ -11,6 +11,7 @@ class Wanted(TypedDict):
     depth: int
     once: bool
     partial: bool
+    plain: bool
     fragment_timeout: int
     fragment_memory: int
 

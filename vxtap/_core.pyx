@@ -37,6 +37,7 @@ cdef class Pass:
         books.options.depth = wanted["depth"]
         books.options.once = wanted["once"]
         books.options.partial = wanted["partial"]
+        books.options.plain = wanted["plain"]
         vxt_key_set(&books.memory.sights.key, seed)
         vxt_frags_begin(&books.memory.frags, seed, wanted["fragment_timeout"],
                         min(<size_t>wanted["fragment_memory"] // sizeof(vxt_slot), <size_t>MOST_SLOTS))

@@ -76,6 +76,7 @@ cdef extern from "vxtap.h" nogil:
         bint skipped_rows
         bint once
         bint partial
+        bint plain
 
     ctypedef struct vxt_interface:
         uint64_t frames

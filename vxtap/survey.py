@@ -177,7 +177,7 @@ def tunnel_rows(books: _core.Pass) -> tuple[list[dict[str, Any]], int]:
             "bytes": size,
         }
         for (kind, vni, src, dst), (frames, size) in merged.items()
-        if frames
+        if frames and kind != Tunnel.NONE
     ]
     return sorted(tunnels, key=lambda row: -row["frames"]), other
 

@@ -353,6 +353,7 @@ def test_options_are_put_in_order() -> None:
         "depth": 1,
         "once": True,
         "partial": False,
+        "plain": False,
         "fragment_timeout": 30 * 10**9,
         "fragment_memory": 16 << 20,
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vxtap._version import __version__
 from vxtap.options import DEFAULT_PORTS
-from vxtap.tunnels import TUNNELS, VXLAN
+from vxtap.tunnels import PLAIN, TUNNELS, VXLAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,8 @@ def _common() -> argparse.ArgumentParser:
         "--tunnels",
         default=VXLAN,
         metavar="NAME,NAME",
-        help=f"what is looked for: {', '.join(TUNNELS)}; a port of its own as in geneve:47101 (default {VXLAN})",
+        help=f"what is looked for: {', '.join(TUNNELS)}; a port of its own as in geneve:47101; "
+        f"{PLAIN} alone for a plain capture (default {VXLAN})",
     )
     group.add_argument(
         "--depth", type=int, default=1, metavar="N", help="tunnels within each other that are followed (default 1)"
@@ -181,6 +182,26 @@ def _add_merge(commands: _Commands, common: argparse.ArgumentParser) -> None:
     merge.set_defaults(run=_lazily("merge"))
 
 
+def _add_compare(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    compare = commands.add_parser(
+        "compare",
+        parents=[common],
+        formatter_class=_formatter,
+        help="tell whether a mirror is complete, beside the source machine's own capture",
+        description="Tell whether a mirror is complete: what the source machine captured itself, beside what one or"
+        " more collectors recorded. With --strict the exit status is 1 where it is not.",
+    )
+    compare.add_argument("source", metavar="SOURCE", help="a plain capture of the machine that is mirrored")
+    compare.add_argument("mirror", metavar="MIRROR", nargs="+", help=_INPUT)
+    compare.add_argument(
+        "--dedup",
+        metavar="TIME",
+        help="the mirror has packets twice, since both of their ends are mirrored: drop what another vantage point has"
+        " seen this long before, such as 2ms",
+    )
+    compare.set_defaults(run=_lazily("compare"))
+
+
 def _add_info(commands: _Commands, common: argparse.ArgumentParser) -> None:
     info = commands.add_parser(
         "info",
@@ -234,6 +255,6 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     common = _common()
 
-    for add in (_add_decap, _add_merge, _add_health, _add_info):
+    for add in (_add_decap, _add_merge, _add_compare, _add_health, _add_info):
         add(commands, common)
     return parser
