@@ -13,7 +13,12 @@ STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")
 EXTRA = os.environ.get("VXTAP_CFLAGS", "").split()
 
 # The core as one translation unit, and the parts of it that hold tables and texts.
-SOURCES = {"_core": ["vxtap.c"], "_parts": ["vxtap.c"], "_facts": ["vxt_packet.c", "vxt_link.c", "vxt_text.c"]}
+SOURCES = {
+    "_core": ["vxtap.c"],
+    "_parts": ["vxtap.c"],
+    "_merge": ["vxt_merging.c"],
+    "_facts": ["vxt_packet.c", "vxt_link.c", "vxt_text.c"],
+}
 
 
 def extension(name: str, sources: list[str]) -> Extension:

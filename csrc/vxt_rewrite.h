@@ -2,19 +2,13 @@
 #ifndef VXT_REWRITE_H
 #define VXT_REWRITE_H
 
+#include "vxt_output.h"
 #include "vxt_pass.h"
 
 typedef struct vxt_rewrite {
-    vxt_pass pass;        /* its census is needed for pcapng output */
-    vxt_format format;    /* of the output */
-    bool keep_others;     /* frames that are not decapsulated are written as they are (pcapng only) */
-    bool ethernet;        /* an inner frame that starts with IP is written behind a made-up Ethernet header */
-    bool started;         /* the file header has been written */
-    bool nano;            /* a classic pcap's times are nanoseconds; set ahead where that is known */
-    uint32_t interfaces;  /* pcapng interfaces written so far */
-    uint32_t other[2][2]; /* 1 + number of an interface `other`: [starts with IP][nanoseconds] */
-    uint64_t rounded;     /* times that lost digits: finer interfaces came after a pcap's header */
-    uint64_t unwritable;  /* times that the output has no way to hold, written as 0 */
+    vxt_pass pass;     /* its census is needed for pcapng output */
+    vxt_output output; /* its tunnels are those of the census */
+    bool keep_others;  /* frames that are not decapsulated are written as they are (pcapng only) */
 } vxt_rewrite;
 
 /* What one call did. */

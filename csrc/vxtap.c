@@ -24,4 +24,5 @@
 #include "vxt_scan.c"
 #include "vxt_text.c"
 #include "vxt_write.c"
+#include "vxt_output.c"
 #include "vxt_rewrite.c"

@@ -1,7 +1,7 @@
 """vxtap: the inner traffic of mirrored captures.
 
 Strip the outer headers of VXLAN-mirrored traffic: as numpy records (`read`,
-`open`), or as a capture of the inner frames (`decap`). Names are loaded on first use (PEP 562), so that
+`open`), or as a capture of the inner frames (`decap`, `merge`). Names are loaded on first use (PEP 562), so that
 ``import vxtap`` and the command cost little more than the interpreter.
 """
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from vxtap.enums import Flag, LinkType, Status, Tunnel
     from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
     from vxtap.layout import PACKET
+    from vxtap.merge_report import MergeReport
+    from vxtap.merging import Merged, merge
     from vxtap.options import Options
     from vxtap.report import Report
     from vxtap.rewrite import decap
@@ -31,6 +33,8 @@ __all__ = [
     "Flag",
     "FormatError",
     "LinkType",
+    "MergeReport",
+    "Merged",
     "OptionError",
     "Options",
     "Report",
@@ -46,6 +50,7 @@ __all__ = [
     "format_mac",
     "in_network",
     "info",
+    "merge",
     "open",
     "parse_ip",
     "parse_mac",
@@ -60,6 +65,8 @@ _HOMES = {
     "errors": ("FormatError", "OptionError", "TruncatedError", "UnsupportedError", "VxtapError"),
     "survey": ("info",),
     "layout": ("PACKET",),
+    "merge_report": ("MergeReport",),
+    "merging": ("Merged", "merge"),
     "source": ("Split",),
     "splits": ("plan",),
     "options": ("Options",),

@@ -324,10 +324,12 @@ cdef class Rewriter(Pass):
         if pcapng and not census:
             raise ValueError("pcapng output needs a census")
         self.set_up(&self.state.books, wanted, census, seed)
-        self.state.format = VXT_FORMAT_PCAPNG if pcapng else VXT_FORMAT_PCAP
+        self.state.output.pcapng = pcapng
+        if census:
+            self.state.output.tunnels = &self.books.census.tunnels
         self.state.keep_others = keep_others
-        self.state.ethernet = ethernet
-        self.state.nano = nano
+        self.state.output.ethernet = ethernet
+        self.state.output.nano = nano
 
     def rewrite(self, src, size_t start, size_t end, dst):
         """Rewrite src[start:end] into dst, or, where that is None, to the start of src: (status, used, made)."""
@@ -368,8 +370,8 @@ cdef class Rewriter(Pass):
 
     @property
     def times_rounded(self):
-        return self.state.rounded
+        return self.state.output.rounded
 
     @property
     def times_lost(self):
-        return self.state.unwritable
+        return self.state.output.unwritable

@@ -213,14 +213,18 @@ cdef extern from "vxtap.h" nogil:
         vxt_pieces pieces
         bint broken
 
-    ctypedef struct vxt_rewrite:
-        vxt_pass books "pass"
-        vxt_format format
-        bint keep_others
+    ctypedef struct vxt_output:
+        bint pcapng
         bint ethernet
         bint nano
         uint64_t rounded
         uint64_t unwritable
+        vxt_tunnels *tunnels
+
+    ctypedef struct vxt_rewrite:
+        vxt_pass books "pass"
+        vxt_output output
+        bint keep_others
 
     ctypedef struct vxt_progress:
         size_t used

@@ -31,7 +31,11 @@ _LONGEST = ((1 << 63) - 1) // _NS  # seconds, in 64 bits of nanoseconds
 _UNITS = ("", "k", "m", "g")
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d+)?)\s*([kmg]?)(b|ib)?", re.ASCII)
 
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d+)?)\s*(ns|us|µs|ms|s|m|h)?", re.ASCII)
+_DURATIONS = {"ns": 1, "us": 1000, "µs": 1000, "ms": 1_000_000, "s": _NS, "m": 60 * _NS, "h": 3600 * _NS}
+
 Numbers = SupportsIndex | Iterable[SupportsIndex]
+Duration = float | str
 
 
 def _numbers(value: Numbers, what: str, low: int, high: int) -> tuple[int, ...]:
@@ -112,6 +116,17 @@ def _nanoseconds(value: float, what: str) -> int:
     return int(min(value, _LONGEST) * _NS)
 
 
+def parse_duration(value: Duration, what: str) -> int:
+    """Nanoseconds of a duration: a number of seconds, or text with a unit: '2ms', '1.5s', '10us'."""
+    if not isinstance(value, str):
+        return _nanoseconds(value, what)
+    found = _DURATION.fullmatch(value.strip())
+    if found is None:
+        raise OptionError(f"{what}: expected a duration such as 2ms, got {value!r}")
+    number, unit = found.groups()
+    return round(float(number) * _DURATIONS[unit or "s"])
+
+
 class OuterOptions(TypedDict, total=False):
     """Options of everything that reads captures, about what is outside of the inner frames; see `Options`."""
 
@@ -168,6 +183,13 @@ class Options:
         Threads that work on one file; by default as many as there are cores at hand, up to 3, and 1 for a small file.
     split : int or str, optional
         Bytes of a file that a thread takes at a time, as such or as text such as '4MiB'; never more than 16 MiB.
+    dedup : float or str, optional
+        Of several sources: drop what another vantage point has seen at most this long before, in seconds or as text
+        such as '2ms'.
+    window : float or str
+        Of several sources: within how long each may itself be out of order.
+    align : bool
+        Of several sources: find out how far apart their clocks are, and correct the times.
 
     Raises
     ------
@@ -192,6 +214,9 @@ class Options:
     follow: bool = False
     workers: int | None = None
     split: int | str | None = None
+    dedup: Duration | None = None
+    window: Duration = "10ms"
+    align: bool = False
 
     def __post_init__(self) -> None:
         ports = _numbers(self.ports, "ports", 1, 0xFFFF)
@@ -231,6 +256,9 @@ class Options:
             object.__setattr__(self, "workers", _number(self.workers, "workers", 1, _MAX_WORKERS))
         if self.split is not None:
             object.__setattr__(self, "split", parse_split(self.split))
+        parse_duration(self.window, "window")
+        if self.dedup is not None and not parse_duration(self.dedup, "dedup"):
+            raise OptionError(f"dedup: expected a duration above 0, got {self.dedup!r}")
 
     def _max_vni(self, ports: tuple[int, ...]) -> int:
         return _MAX_KEY if find_tunnels(self.tunnels, ports).gre else MAX_VNI
@@ -249,6 +277,16 @@ class Options:
             "fragment_timeout": _nanoseconds(self.fragment_timeout, "fragment_timeout"),
             "fragment_memory": self.fragment_memory,  # type: ignore[typeddict-item]
         }
+
+    @property
+    def dedup_ns(self) -> int | None:
+        """The window for duplicates in nanoseconds, None where they are not looked for."""
+        return None if self.dedup is None else parse_duration(self.dedup, "dedup")
+
+    @property
+    def window_ns(self) -> int:
+        """The window for disorder in nanoseconds."""
+        return parse_duration(self.window, "window")
 
     @property
     def port_numbers(self) -> tuple[int, ...]:

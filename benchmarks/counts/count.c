@@ -101,7 +101,8 @@ int main(int argc, char **argv)
         pass->options.level = VXT_LEVEL_FLOW;
     for (size_t i = 0; columns && i < sizeof FOUR / sizeof *FOUR; i++)
         add_column(&scan, pass, FOUR[i]);
-    rewrite.format = strcmp(name, "pcapng") == 0 ? VXT_FORMAT_PCAPNG : VXT_FORMAT_PCAP;
+    rewrite.output.pcapng = strcmp(name, "pcapng") == 0;
+    rewrite.output.tunnels = scans ? NULL : &pass->census->tunnels;
     out.bytes.room = 2 * in.size + ROOM;
     out.bytes.p = fuzz_allocate(out.bytes.room);
     job(scans ? &scan : NULL, scans ? NULL : &rewrite, vxt_slice_of(in.p, in.size), &out);

@@ -83,9 +83,10 @@ static void rewrite_all(rewriting *run, const fuzz_setup *setup, vxt_slice input
 
     memset(run, 0, sizeof *run);
     fuzz_pass_begin(&run->state.pass, setup);
-    run->state.format = setup->pcapng ? VXT_FORMAT_PCAPNG : VXT_FORMAT_PCAP;
+    run->state.output.pcapng = setup->pcapng;
+    run->state.output.tunnels = run->state.pass.census ? &run->state.pass.census->tunnels : NULL;
     run->state.keep_others = setup->keep_others;
-    run->state.ethernet = setup->ethernet;
+    run->state.output.ethernet = setup->ethernet;
     run->input = input;
     run->in_place = in_place;
     run->state.pass.memory.sights.can_recall = pace == FUZZ_WHOLE;
@@ -106,7 +107,7 @@ static void rewrite_free(rewriting *run)
 static void check_same(const rewriting *a, const rewriting *b)
 {
     REQUIRE(a->status == b->status);
-    REQUIRE(a->state.rounded == b->state.rounded && a->state.unwritable == b->state.unwritable);
+    REQUIRE(a->state.output.rounded == b->state.output.rounded && a->state.output.unwritable == b->state.output.unwritable);
     fuzz_check_same_books(&a->state.pass, &b->state.pass);
     fuzz_same(&a->output, &b->output);
 }
@@ -126,13 +127,13 @@ typedef struct comparison {
 
 static bool is_raw(const comparison *reading, const vxt_packet *r)
 {
-    return r->flags & VXT_FLAG_INNER_RAW && !reading->run->state.ethernet;
+    return r->flags & VXT_FLAG_INNER_RAW && !reading->run->state.output.ethernet;
 }
 
 /* Times as the output can hold them; what is lost is counted. */
 static void check_time(comparison *reading, const vxt_packet *r, const vxt_frame *frame)
 {
-    bool pcapng = reading->run->state.format == VXT_FORMAT_PCAPNG;
+    bool pcapng = reading->run->state.output.pcapng;
     int64_t held = frame->fine ? r->ts : r->ts / 1000 * 1000;
 
     if (pcapng ? r->ts < 0 : !vxt_write_fits_pcap(r->ts)) {
@@ -166,11 +167,11 @@ static void check_inner(comparison *reading, const vxt_frame *frame, const vxt_i
     for (;; reading->at++) {
         REQUIRE(reading->at < reading->inner->count);
         r = fuzz_row(reading->inner, reading->at);
-        if (reading->run->state.format == VXT_FORMAT_PCAPNG || !is_raw(reading, r))
+        if (reading->run->state.output.pcapng || !is_raw(reading, r))
             break;
         reading->bytes_at += r->caplen;
     }
-    made_up = r->flags & VXT_FLAG_INNER_RAW && reading->run->state.ethernet ? VXT_ETH_LEN : 0;
+    made_up = r->flags & VXT_FLAG_INNER_RAW && reading->run->state.output.ethernet ? VXT_ETH_LEN : 0;
     REQUIRE(it->linktype == (is_raw(reading, r) ? RAW : ETHERNET));
     REQUIRE(reading->bytes_at + r->caplen <= reading->inner->inner.size);
     check_bytes(frame, made_up, r->caplen ? reading->inner->inner.p + reading->bytes_at : NULL, r);
@@ -234,8 +235,8 @@ static void check_output(comparison *reading)
         vxt_reader_pass(&reader, &in, &frame);
     }
     REQUIRE(status == VXT_MORE_INPUT && vxt_left(in) == 0 && vxt_reader_end(&reader, 0, &tail) == VXT_OK && tail == 0);
-    REQUIRE(reader.format == reading->run->state.format);
-    REQUIRE(reader.interfaces.declared == (reader.format == VXT_FORMAT_PCAP ? 1 : reading->run->state.interfaces));
+    REQUIRE((reader.format == VXT_FORMAT_PCAPNG) == reading->run->state.output.pcapng);
+    REQUIRE(reader.interfaces.declared == (reader.format == VXT_FORMAT_PCAP ? 1 : reading->run->state.output.interfaces));
     free(reader.interfaces.items);
 }
 
@@ -255,7 +256,7 @@ static void check_written(const rewriting *run, const fuzz_setup *setup, vxt_sli
     REQUIRE(run->status == inner.status && pass->reader.frames == inner.scan.pass.reader.frames);
     REQUIRE(reading.written == pass->outcomes[VXT_OK] && reading.kept == pass->outcomes[VXT_KEPT]);
     REQUIRE(reading.written + pass->outcomes[VXT_NO_ETHERNET] == inner.count);
-    REQUIRE(reading.rounded == run->state.rounded && reading.unwritable == run->state.unwritable);
+    REQUIRE(reading.rounded == run->state.output.rounded && reading.unwritable == run->state.output.unwritable);
     for (int i = 1; i < VXT_OUTCOMES; i++)
         if (i != VXT_KEPT && i != VXT_NO_ETHERNET)
             REQUIRE(pass->outcomes[i] + pass->kept[i] == inner.scan.pass.outcomes[i]);

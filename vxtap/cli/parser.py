@@ -13,6 +13,8 @@ from vxtap.tunnels import TUNNELS, VXLAN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
 
 _WIDTH = 80  # of a terminal that nobody knows
 _INPUT = "a pcap or pcapng file, gzip-compressed or not; '-'; or a quoted wildcard, 'x.pcap*', for a rotated set"
@@ -102,18 +104,7 @@ def _common() -> argparse.ArgumentParser:
     return common
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the parser; every command stores its function as `run`."""
-    parser = argparse.ArgumentParser(
-        prog="vxtap",
-        description="The inner traffic of mirrored captures: VXLAN decapsulation.",
-        formatter_class=_formatter,
-        epilog="Exit status: 0 done, 1 done but --strict found something, 2 usage, 3 unreadable or unwritable.",
-    )
-    parser.add_argument("--version", action="version", version=f"vxtap {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    common = _common()
-
+def _add_decap(commands: _Commands, common: argparse.ArgumentParser) -> None:
     decap = commands.add_parser(
         "decap",
         parents=[common],
@@ -151,6 +142,40 @@ def build_parser() -> argparse.ArgumentParser:
     )
     decap.set_defaults(run=_lazily("decap"))
 
+
+def _add_merge(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    merge = commands.add_parser(
+        "merge",
+        parents=[common],
+        formatter_class=_formatter,
+        help="bring the inner frames of several captures together, in order of time",
+        description="Bring the inner frames of several captures together, in order of time, as one capture.",
+    )
+    merge.add_argument("input", metavar="IN", nargs="+", help=_INPUT)
+    merge.add_argument("-o", "--output", metavar="OUT", required=True, help="where to; '-' is standard output")
+    merge.add_argument(
+        "--format", choices=("pcap", "pcapng"), help="of the output (default: by the suffix of OUT, else pcap)"
+    )
+    merge.add_argument(
+        "--dedup",
+        metavar="TIME",
+        help="drop what another vantage point (tunnel source, VNI, input) has seen this long before, such as 2ms",
+    )
+    merge.add_argument(
+        "--window", metavar="TIME", default="10ms", help="how far an input may itself be out of order (default 10ms)"
+    )
+    merge.add_argument(
+        "--align", action="store_true", help="find out how far the inputs' clocks are apart, and correct the times"
+    )
+    merge.add_argument(
+        "--ethernet",
+        action="store_true",
+        help="write inner packets that have no Ethernet header behind one that is made up",
+    )
+    merge.set_defaults(run=_lazily("merge"))
+
+
+def _add_info(commands: _Commands, common: argparse.ArgumentParser) -> None:
     info = commands.add_parser(
         "info",
         parents=[common],
@@ -160,4 +185,20 @@ def build_parser() -> argparse.ArgumentParser:
     )
     info.add_argument("input", metavar="IN", help=_INPUT)
     info.set_defaults(run=_lazily("info"))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser; every command stores its function as `run`."""
+    parser = argparse.ArgumentParser(
+        prog="vxtap",
+        description="The inner traffic of mirrored captures: VXLAN decapsulation.",
+        formatter_class=_formatter,
+        epilog="Exit status: 0 done, 1 done but --strict found something, 2 usage, 3 unreadable or unwritable.",
+    )
+    parser.add_argument("--version", action="version", version=f"vxtap {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    common = _common()
+
+    for add in (_add_decap, _add_merge, _add_info):
+        add(commands, common)
     return parser

@@ -66,13 +66,9 @@ def _about_files(report: Report) -> Iterator[str]:
         yield f"the input changed: {report.changed}"
 
 
-def hints(report: Report, options: Options, ports: list[dict[str, int]], links: list[str]) -> Iterator[str]:
-    """What a person should know beside the counts."""
-    yield from _about_files(report)
+def _about_frames(report: Report, options: Options) -> Iterator[str]:
+    """What a person should know of frames that were skipped."""
     reasons = report.skipped + report.kept
-    if reasons["link_type"]:
-        unknown = ", ".join(name for name in links if name.startswith("unknown"))
-        yield f"warning: {reasons['link_type']:,} frames have a link type that vxtap does not read: {unknown}"
     if reasons["fragment_lost"]:
         yield (
             f"warning: {reasons['fragment_lost']:,} fragments of datagrams of which others are missing:"
@@ -85,8 +81,34 @@ def hints(report: Report, options: Options, ports: list[dict[str, int]], links: 
             f"warning: {reasons['no_ethernet']:,} inner packets have no Ethernet header, for which a pcap has no place:"
             " write pcapng, or ask for --ethernet"
         )
-    matched = report.decapsulated + sum(reasons[reason] for reason in _MATCHED)
-    if matched or not report.frames:
+
+
+def _has_tunnels(report: Report) -> bool:
+    """Whether frames came to the ports that were asked for."""
+    reasons = report.skipped + report.kept
+    return bool(report.decapsulated + sum(reasons[reason] for reason in _MATCHED))
+
+
+def source_hints(report: Report, options: Options) -> Iterator[str]:
+    """What a person should know beside the counts of one of several sources."""
+    yield from _about_files(report)
+    if report.skipped["link_type"]:
+        yield f"warning: {report.skipped['link_type']:,} frames have a link type that vxtap does not read"
+    yield from _about_frames(report, options)
+    if report.frames and not _has_tunnels(report):
+        asked = ", ".join(map(str, options.port_numbers))
+        yield f"0 of {report.frames:,} frames on port {asked}: 'vxtap info' tells which other ports look like VXLAN"
+
+
+def hints(report: Report, options: Options, ports: list[dict[str, int]], links: list[str]) -> Iterator[str]:
+    """What a person should know beside the counts."""
+    yield from _about_files(report)
+    reasons = report.skipped + report.kept
+    if reasons["link_type"]:
+        unknown = ", ".join(name for name in links if name.startswith("unknown"))
+        yield f"warning: {reasons['link_type']:,} frames have a link type that vxtap does not read: {unknown}"
+    yield from _about_frames(report, options)
+    if _has_tunnels(report) or not report.frames:
         return
     asked = ", ".join(map(str, options.port_numbers))
     none = f"0 of {report.frames:,} frames on port {asked}"

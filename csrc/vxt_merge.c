@@ -1,0 +1,305 @@
+#include "vxt_merge.h"
+
+enum { PIECE_HEADER = 16, PIECE_ALIGN = 8 };
+
+void vxt_merge_begin(vxt_merge *merge)
+{
+    merge->now = INT64_MIN;
+    merge->stale = true;
+    if (merge->duplicates)
+        vxt_duplicates_begin(merge->duplicates);
+}
+
+/* ---------------------------------------------------------------- in */
+
+/* Give back the room of what has come out; of what may still have duplicates only with `all`. */
+static void free_front(vxt_merge *merge, vxt_lane *lane, bool all)
+{
+    const vxt_duplicates *duplicates = merge->duplicates;
+
+    while (lane->tail < lane->head) {
+        const vxt_entry *entry = vxt_lane_at(lane, lane->tail);
+        if (entry->state == VXT_ENTRY_DONE) {
+            bool fresh = duplicates && entry->at >= vxt_time_minus(merge->now, duplicates->window);
+            if (fresh && !all)
+                return;
+            if (fresh)
+                merge->duplicates->forgotten++;
+        } else if (entry->state != VXT_ENTRY_GAP) {
+            return;
+        }
+        lane->tail += entry->size;
+    }
+}
+
+/* The bytes of a row's inner frame. */
+static const uint8_t *frame_of(const vxt_packet *r, vxt_supply *supply)
+{
+    const uint8_t *head = vxt_peek(supply->pieces, PIECE_HEADER);
+    vxt_slice rest = supply->window;
+
+    if (head && vxt_le64(head) == r->offset && vxt_le64(head + 8) == r->caplen) {
+        rest = supply->pieces;
+        vxt_skip(&rest, PIECE_HEADER);
+    } else if (r->offset < supply->offset || vxt_skip(&rest, r->offset - supply->offset) < r->offset - supply->offset) {
+        return NULL;
+    }
+    return vxt_peek(rest, r->caplen);
+}
+
+/* The row has been taken: its piece, where it had one, is behind us. */
+static void pass_piece(const vxt_packet *r, vxt_supply *supply)
+{
+    const uint8_t *head = vxt_peek(supply->pieces, PIECE_HEADER);
+
+    if (head && vxt_le64(head) == r->offset && vxt_le64(head + 8) == r->caplen)
+        vxt_skip(&supply->pieces, PIECE_HEADER + ((uint64_t)r->caplen + PIECE_ALIGN - 1) / PIECE_ALIGN * PIECE_ALIGN);
+}
+
+static vxt_entry *claim(vxt_merge *merge, vxt_lane *lane, uint32_t caplen)
+{
+    vxt_entry *entry = vxt_lane_claim(lane, caplen);
+
+    if (entry || !merge->duplicates)
+        return entry;
+    free_front(merge, lane, true);
+    return vxt_lane_claim(lane, caplen);
+}
+
+/* A new entry is in its lane: if it is out of turn, or the only one, the queue has to know. */
+static void queue_new(vxt_merge *merge, uint32_t number, const vxt_entry *entry, uint64_t at)
+{
+    vxt_lane *lane = &merge->lanes[number];
+
+    if (entry->state == VXT_ENTRY_IN_TURN) {
+        if (lane->queued)
+            return;
+        lane->queued = true;
+        lane->turn = at;
+    }
+    vxt_queue_put(&merge->queue, (vxt_next){entry->at, {at, number}});
+}
+
+static vxt_status push_one(vxt_merge *merge, uint32_t number, const vxt_packet *r, vxt_supply *supply)
+{
+    vxt_lane *lane = &merge->lanes[number];
+    const uint8_t *frame = merge->frames ? frame_of(r, supply) : NULL;
+    vxt_entry *entry;
+
+    if (merge->frames && !frame)
+        return VXT_MALFORMED;
+    if (!(entry = claim(merge, lane, merge->frames ? r->caplen : 0)))
+        return VXT_MORE_OUTPUT;
+    entry->r = *r;
+    if (frame)
+        memcpy(entry + 1, frame, r->caplen);
+    pass_piece(r, supply);
+    if (merge->duplicates)
+        vxt_duplicates_read(merge->duplicates, lane, entry);
+    else if (merge->key)
+        entry->twin.same = vxt_same_of(merge->seed, vxt_entry_frame(entry), r);
+    vxt_lane_add(lane, entry);
+    queue_new(merge, number, entry, lane->head - entry->size);
+    return VXT_OK;
+}
+
+vxt_status vxt_merge_push(vxt_merge *merge, uint32_t lane, const vxt_packet *rows, size_t count, vxt_supply *supply,
+                          size_t *taken)
+{
+    vxt_status status = VXT_OK;
+
+    merge->lanes[lane].full = false;
+    merge->stale = true;
+    for (*taken = 0; *taken < count; ++*taken)
+        if ((status = push_one(merge, lane, &rows[*taken], supply)) != VXT_OK)
+            break;
+    return status;
+}
+
+void vxt_merge_full(vxt_merge *merge, uint32_t lane)
+{
+    merge->lanes[lane].full = true;
+    merge->stale = true;
+}
+
+void vxt_merge_ended(vxt_merge *merge, uint32_t lane)
+{
+    merge->lanes[lane].ended = true;
+    merge->stale = true;
+}
+
+/* ---------------------------------------------------------------- out */
+
+static void find_safe(vxt_merge *merge)
+{
+    merge->stale = false;
+    merge->safe = INT64_MAX;
+    merge->wanted = VXT_NO_LANE;
+    for (uint32_t i = 0; i < merge->lane_count; i++) {
+        const vxt_lane *lane = &merge->lanes[i];
+        int64_t sure = lane->begun ? vxt_time_minus(lane->newest, merge->window) : INT64_MIN;
+        if (lane->ended || lane->full || (merge->wanted != VXT_NO_LANE && sure >= merge->safe))
+            continue;
+        merge->safe = sure;
+        merge->wanted = i;
+    }
+}
+
+/* A lane that is full of what came out, behind one packet that waits for its time: that has to come out early. */
+static bool is_blocked(const vxt_lane *lane)
+{
+    return lane->full && lane->tail < lane->head && lane->waits <= lane->size / 4 &&
+           vxt_lane_at(lane, lane->tail)->state != VXT_ENTRY_DONE;
+}
+
+static void make_room(vxt_merge *merge, uint32_t number)
+{
+    vxt_lane *lane = &merge->lanes[number];
+
+    free_front(merge, lane, false);
+    if (!lane->full)
+        return;
+    if (is_blocked(lane)) {
+        merge->forced = number + 1;
+    } else if (lane->waits <= lane->size / 2) {
+        lane->full = false;
+        merge->stale = true;
+    }
+}
+
+/* The lane's next entry in turn takes the place of one that has come out. */
+static void queue_turn(vxt_merge *merge, uint32_t number, bool first)
+{
+    vxt_lane *lane = &merge->lanes[number];
+    vxt_next next;
+
+    lane->turn = vxt_lane_turn(lane, lane->turn);
+    lane->queued = lane->turn < lane->head;
+    if (!lane->queued) {
+        if (first)
+            vxt_queue_pop(&merge->queue);
+        return;
+    }
+    next = (vxt_next){vxt_lane_at(lane, lane->turn)->at, {lane->turn, number}};
+    if (first)
+        vxt_queue_replace(&merge->queue, next);
+    else
+        vxt_queue_put(&merge->queue, next);
+}
+
+/* What has become of a packet. */
+typedef enum fate { GIVEN, DROPPED, UNFIT } fate;
+
+static void settle(vxt_merge *merge, vxt_place place, fate what)
+{
+    vxt_lane *lane = &merge->lanes[place.lane];
+    vxt_entry *entry = vxt_lane_at(lane, place.at);
+    bool first = !merge->forced, in_turn = entry->state == VXT_ENTRY_IN_TURN;
+
+    if (merge->duplicates)
+        vxt_duplicates_note(merge->duplicates, merge->lanes, place, what == DROPPED);
+    lane->given += what == GIVEN;
+    lane->dropped += what == DROPPED;
+    lane->unfit += what == UNFIT;
+    if (merge->forced || entry->at < merge->now)
+        lane->late += what == GIVEN;
+    else
+        merge->now = entry->at;
+    merge->forced = 0;
+    entry->state = VXT_ENTRY_DONE;
+    lane->waits -= entry->size;
+    if (in_turn && place.at == lane->turn)
+        queue_turn(merge, place.lane, first);
+    else if (first)
+        vxt_queue_pop(&merge->queue);
+    make_room(merge, place.lane);
+}
+
+static bool is_gone(const vxt_merge *merge, vxt_place place)
+{
+    const vxt_lane *lane = &merge->lanes[place.lane];
+
+    return !vxt_lane_has(lane, place.at) || vxt_lane_at(lane, place.at)->state == VXT_ENTRY_DONE;
+}
+
+/* Where the next packet is: VXT_OK, or MORE_INPUT. */
+static vxt_status find_next(vxt_merge *merge, vxt_place *place)
+{
+    vxt_queue *queue = &merge->queue;
+
+    if (merge->stale)
+        find_safe(merge);
+    if (merge->forced) {
+        *place = (vxt_place){merge->lanes[merge->forced - 1].tail, merge->forced - 1};
+        return VXT_OK;
+    }
+    while (queue->count && is_gone(merge, queue->items[0].place))
+        vxt_queue_pop(queue);
+    if (queue->count == 0 || (merge->wanted != VXT_NO_LANE && queue->items[0].at >= merge->safe))
+        return VXT_MORE_INPUT;
+    *place = queue->items[0].place;
+    return VXT_OK;
+}
+
+/* The next packet that is no duplicate. */
+static vxt_status next_kept(vxt_merge *merge, vxt_place *place)
+{
+    vxt_status status;
+
+    while ((status = find_next(merge, place)) == VXT_OK) {
+        vxt_entry *entry = vxt_lane_at(&merge->lanes[place->lane], place->at);
+        if (!merge->duplicates || !vxt_duplicates_look(merge->duplicates, merge->lanes, entry))
+            return VXT_OK;
+        settle(merge, *place, DROPPED);
+    }
+    return status;
+}
+
+static vxt_status put_row(const vxt_merge *merge, vxt_place place, vxt_room *room)
+{
+    const vxt_entry *entry = vxt_lane_at(&merge->lanes[place.lane], place.at);
+    uint8_t *p = vxt_claim(room, merge->key ? sizeof(vxt_identified) : sizeof(vxt_packet));
+    uint64_t marks[2];
+
+    if (!p)
+        return VXT_MORE_OUTPUT;
+    memcpy(p, &entry->r, sizeof entry->r);
+    if (merge->key) {
+        marks[0] = entry->twin.same.identity;
+        marks[1] = vxt_same_digest(merge->key, vxt_entry_frame(entry), &entry->twin.same);
+        memcpy(p + offsetof(vxt_identified, identity), marks, sizeof marks);
+    }
+    return VXT_OK;
+}
+
+vxt_status vxt_merge_rows(vxt_merge *merge, void *rows, size_t size, size_t *count)
+{
+    vxt_room all = vxt_room_of(rows, size), room = all;
+    vxt_place place;
+    vxt_status status;
+
+    while ((status = next_kept(merge, &place)) == VXT_OK && (status = put_row(merge, place, &room)) == VXT_OK)
+        settle(merge, place, GIVEN);
+    *count = vxt_written(room, all) / (merge->key ? sizeof(vxt_identified) : sizeof(vxt_packet));
+    return status;
+}
+
+vxt_status vxt_merge_capture(vxt_merge *merge, vxt_output *output, uint8_t *out, size_t size, size_t *made)
+{
+    vxt_room all = vxt_room_of(out, size), room = all;
+    vxt_place place;
+    vxt_status status;
+
+    while ((status = next_kept(merge, &place)) == VXT_OK) {
+        const vxt_lane *lane = &merge->lanes[place.lane];
+        const vxt_entry *entry = vxt_lane_at(lane, place.at);
+        bool fits = vxt_output_fit(output, &entry->r) == VXT_OK;
+        if (fits)
+            status = vxt_output_put(output, NULL, vxt_entry_frame(entry), &entry->r, lane->fine, &room);
+        if (status != VXT_OK)
+            break;
+        settle(merge, place, fits ? GIVEN : UNFIT);
+    }
+    *made = vxt_written(room, all);
+    return status;
+}

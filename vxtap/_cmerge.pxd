@@ -1,0 +1,129 @@
+# What the border uses of the core's merging, as Cython sees it.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef extern from "vxt_merge.h" nogil:
+    const uint32_t VXT_NO_LANE
+
+    enum:
+        VXT_TWIN_CHAINS
+        VXT_MAX_VANTAGES
+        VXT_DELAY_BINS
+        VXT_MORE_INPUT
+        VXT_MORE_OUTPUT
+        VXT_MALFORMED
+        VXT_IPLEN
+
+    ctypedef int vxt_status
+
+    ctypedef struct vxt_packet:
+        pass
+
+    ctypedef struct vxt_slice:
+        pass
+
+    ctypedef struct vxt_key:
+        pass
+
+    ctypedef struct vxt_tunnels:
+        uint64_t seed
+
+    ctypedef struct vxt_place:
+        pass
+
+    ctypedef struct vxt_knot:
+        int64_t ts
+        int64_t ahead
+
+    ctypedef struct vxt_lane:
+        uint8_t *ring
+        uint64_t size
+        const vxt_knot *knots
+        uint32_t knot_count
+        uint64_t given
+        uint64_t late
+        uint64_t dropped
+        uint64_t unfit
+        bint fine
+
+    ctypedef struct vxt_next:
+        pass
+
+    ctypedef struct vxt_queue:
+        vxt_next *items
+        size_t count
+
+    ctypedef struct vxt_vantage:
+        uint8_t *outer_src
+        uint32_t vni
+        uint32_t source
+        uint64_t frames
+
+    ctypedef struct vxt_vantages:
+        uint32_t count
+        vxt_vantage *rows
+
+    ctypedef struct vxt_pair:
+        uint32_t first
+        uint32_t second
+        uint64_t count
+        int64_t least
+        int64_t most
+        uint32_t *bins
+
+    ctypedef struct vxt_pairs:
+        uint64_t other
+        uint32_t count
+        vxt_pair *rows
+
+    ctypedef struct vxt_duplicates:
+        uint64_t seed
+        int64_t window
+        uint64_t undecided
+        uint64_t forgotten
+        uint64_t supers
+        vxt_place *chains
+        vxt_vantages *vantages
+        vxt_pairs *pairs
+
+    ctypedef struct vxt_identified:
+        pass
+
+    ctypedef struct vxt_merge:
+        vxt_lane *lanes
+        uint32_t lane_count
+        uint32_t wanted
+        vxt_queue queue
+        int64_t window
+        bint frames
+        vxt_duplicates *duplicates
+        const vxt_key *key
+        uint64_t seed
+
+    ctypedef struct vxt_supply:
+        vxt_slice window
+        uint64_t offset
+        vxt_slice pieces
+
+    ctypedef struct vxt_output:
+        bint pcapng
+        bint ethernet
+        bint nano
+        uint64_t rounded
+        uint64_t unwritable
+        vxt_tunnels *tunnels
+
+    vxt_slice vxt_slice_of(const uint8_t *p, size_t n)
+    size_t vxt_left(vxt_slice s)
+    void vxt_key_set(vxt_key *key, uint64_t seed)
+    uint64_t vxt_lane_used(const vxt_lane *lane)
+    uint64_t vxt_entry_size(uint32_t caplen)
+    void vxt_lane_move(vxt_lane *lane, uint8_t *ring, uint64_t size)
+    int64_t vxt_delay_least(uint32_t bin)
+    void vxt_merge_begin(vxt_merge *merge)
+    vxt_status vxt_merge_push(vxt_merge *merge, uint32_t lane, const vxt_packet *rows, size_t count,
+                              vxt_supply *supply, size_t *taken)
+    void vxt_merge_full(vxt_merge *merge, uint32_t lane)
+    void vxt_merge_ended(vxt_merge *merge, uint32_t lane)
+    vxt_status vxt_merge_rows(vxt_merge *merge, void *rows, size_t size, size_t *count)
+    vxt_status vxt_merge_capture(vxt_merge *merge, vxt_output *output, uint8_t *out, size_t size, size_t *made)
+    size_t vxt_output_end(vxt_output *output, uint8_t *out)
