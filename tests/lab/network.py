@@ -33,7 +33,7 @@ COLLECTORS = ("10.90.2.4", "10.90.2.5")
 BALANCER, BALANCED = "10.90.2.18", "10.90.2.100"
 MAC = "00:22:48:00"  # and two bytes more: the machines of the underlay, which need not ask each other
 UNDERLAY_MTU = 1600  # room for a frame of 1,514 bytes in its tunnel
-VNI = 500
+VNI = {"source": 500, "web": 501}
 COPY = "protocol all u32 match u32 0 0 action mirred egress mirror"  # tc's words for: each frame, once more, to
 TRAFFIC = Path(__file__).with_name("traffic.py")
 DEADLINE = 30  # seconds after which something hangs
@@ -65,16 +65,18 @@ route add default via {BALANCER} dev eth0 onlink
 LINKS = {
     "host": f"""
 link add br0 type bridge mcast_snooping 0
-link add src type veth peer name eth0 address 00:0d:3a:00:00:36 netns {{source}}
+link add source type veth peer name eth0 address 00:0d:3a:00:00:36 netns {{source}}
 link add web type veth peer name eth0 address 00:0d:3a:00:00:38 netns {{web}}
 link add under address {MAC}:10:17 type veth peer name under address {MAC}:10:18 netns {{balancer}}
-link add tap type vxlan id {VNI} dstport 4789 local {FABRIC} remote {BALANCED} nolearning
-link set src master br0 up
+link add tap-source type vxlan id {VNI["source"]} dstport 4789 local {FABRIC} remote {BALANCED} nolearning
+link add tap-web type vxlan id {VNI["web"]} dstport 4789 local {FABRIC} remote {BALANCED} nolearning
+link set source master br0 up
 link set web master br0 up
 link set br0 up
 addr add {FABRIC}/30 dev under
 link set under mtu {UNDERLAY_MTU} up
-link set tap up
+link set tap-source up
+link set tap-web up
 neigh add {BALANCER} lladdr {MAC}:10:18 dev under nud permanent
 route add 10.90.2.0/24 via {BALANCER}
 """,
@@ -158,7 +160,7 @@ class Network:
             processes = {name: space.pid for name, space in self.spaces.items()}
             for name, links in LINKS.items():
                 self.spaces[name].set_up(links.format_map(processes))
-            for device in ("under", "src"):
+            for device in ("source", "web"):
                 self.spaces["host"].run("tc", "qdisc", "add", "dev", device, "clsact")
             # As on a wire, the collectors get frames of the cable's size with their checksums filled in.
             self.offload("host", "under", on=False)
@@ -178,17 +180,17 @@ class Network:
 
     # ---------------------------------------------------------------- the mirror
 
-    def mirror(self, *directions: str) -> None:
-        """Copy what the source sends ("egress"), what it gets ("ingress"); nothing at all where none is named."""
-        self.stop_mirror()
+    def mirror(self, *directions: str, machine: str = "source") -> None:
+        """Copy what a machine sends ("egress"), what it gets ("ingress"), in a tunnel of its own."""
         hooks = {"egress": "ingress", "ingress": "egress"}  # what the machine sends comes in at the host's side
         for direction in directions:
-            self.spaces["host"].run("tc", *f"filter add dev src {hooks[direction]} {COPY} dev tap".split())
+            command = f"tc filter add dev {machine} {hooks[direction]} {COPY} dev tap-{machine}"
+            self.spaces["host"].run(*command.split())
 
-    def stop_mirror(self) -> None:
-        """Take the mirror away; traffic goes on."""
+    def stop_mirror(self, machine: str = "source") -> None:
+        """Take both directions away; traffic goes on."""
         for hook in ("ingress", "egress"):
-            self.spaces["host"].run("tc", "filter", "del", "dev", "src", hook)
+            self.spaces["host"].run("tc", "filter", "del", "dev", machine, hook)
 
     # ---------------------------------------------------------------- traffic
 

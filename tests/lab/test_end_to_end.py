@@ -106,10 +106,21 @@ def test_the_mirror_has_what_the_source_saw(busy: Recorded) -> None:
     assert len(source) > 6 * CONNECTIONS
     assert contents(mirrored(busy)) == contents(source)
     rows = vxtap.read([str(path) for path in busy.collectors])
-    assert set(rows["vni"]) == {VNI}
+    assert set(rows["vni"]) == {VNI["source"]}
     assert {vxtap.format_ip(address) for address in rows["outer_src"]} == {FABRIC}
     assert set(rows["source"]) == {0, 1}
     assert len(set(rows["flow"][rows["proto"] == 6])) == 1 + CONNECTIONS
+
+
+@pytest.mark.parametrize("dedup", [None, "2ms"])
+def test_merged_is_what_the_source_saw(busy: Recorded, dedup: str | None, tmp_path: Path) -> None:
+    """The same frames in the same order; no two of them are sights of one, however alike they are."""
+    source = plain(busy.source)
+    report = vxtap.merge(busy.collectors, tmp_path / "inner.pcap", dedup=dedup)
+    assert contents(plain(tmp_path / "inner.pcap")) == contents(source)
+    assert report.written == report.decapsulated == len(source)
+    assert (report.late, report.duplicates) == (0, 0)
+    assert [one.decapsulated > 0 for one in report.sources] == [True, True]
 
 
 # ---------------------------------------------------------------- super-segments
@@ -128,6 +139,33 @@ def test_the_mirror_has_the_bytes_of_super_segments(offloaded: Recorded) -> None
     assert max(map(len, contents(source))) > 1514 >= max(map(len, contents(mirror)))
     assert tcp_bytes(mirror) == tcp_bytes(source)
     assert sum(map(len, tcp_bytes(source).values())) > 3 * BIG_PAGE
+
+
+def test_merged_has_the_bytes_of_super_segments(offloaded: Recorded, tmp_path: Path) -> None:
+    vxtap.merge(offloaded.collectors, tmp_path / "inner.pcap")
+    merged = plain(tmp_path / "inner.pcap")
+    assert tcp_bytes(merged) == tcp_bytes(plain(offloaded.source))
+    assert [frame.ts for frame in merged] == sorted(frame.ts for frame in merged)
+
+
+# ---------------------------------------------------------------- both ends mirrored
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """The web server is mirrored, too: each frame is seen from two vantage points, on any of the collectors."""
+    with mirroring(tmp_path_factory.mktemp("twice"), "egress", "ingress") as (network, recorded):
+        network.mirror("egress", "ingress", machine="web")
+        network.load(CONNECTIONS, PAGE)
+    return recorded
+
+
+def test_merged_has_each_frame_once(twice: Recorded, tmp_path: Path) -> None:
+    source = plain(twice.source)
+    assert Counter(contents(mirrored(twice))) == Counter(contents(source) * 2)
+    report = vxtap.merge(twice.collectors, tmp_path / "inner.pcap", dedup="100ms")
+    assert contents(plain(tmp_path / "inner.pcap")) == contents(source)
+    assert (report.written, report.duplicates) == (len(source), len(source))
 
 
 # ---------------------------------------------------------------- ten seconds without a mirror
