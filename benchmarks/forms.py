@@ -1,4 +1,4 @@
-"""The same traffic in another form: in outer fragments, or as pcapng.
+"""The same traffic in another form: in outer fragments, as pcapng, or seen elsewhere.
 
     python benchmarks/forms.py fragments mtu.pcap -o fragments.pcap
 
@@ -7,6 +7,7 @@ source but for its length and packets: the inner frames are the same, and so are
 
     fragments   over an underlay of 1,500 bytes: every packet that does not fit becomes two fragments of one time
     pcapng      two interfaces, in turn; enhanced packet blocks without options
+    elsewhere   from another tunnel source, one hop on (the TTL is one less) and two microseconds later
 """
 
 import argparse
@@ -26,6 +27,7 @@ UNDERLAY = 1500
 IP = 20
 MORE = 0x2000
 INTERFACES = 2
+LATER = 2  # microseconds
 
 Records = Iterator[tuple[bytes, memoryview]]  # the record's header, its frame
 
@@ -78,10 +80,25 @@ def pcapng(_: bytes, found: Records, shape: str) -> Iterator[tuple[int, bytes]]:
         yield 1, block(6, fixed + bytes(frame))
 
 
+def elsewhere(header: bytes, found: Records, shape: str) -> Iterator[tuple[int, bytes]]:
+    """The file's header, then every record once more. Times are even numbers of microseconds: no second is passed."""
+    ip = len(link(SHAPES[shape][0], 0))
+    inner = ip + 36 + 14  # the inner IP header
+    yield 0, header
+    for head, frame in found:
+        seconds, micros, captured, wire = struct.unpack("<IIII", head)
+        packet = bytearray(frame)
+        if packet[ip + 22 : ip + 24] == b"\x12\xb5":  # to port 4789
+            packet[ip + 15] ^= 0x40  # of the outer source address
+            packet[inner + 8] -= 1
+        yield 1, struct.pack("<IIII", seconds, micros + LATER, captured, wire) + packet
+
+
 #: name -> the file's suffix, and what makes its parts: how many packets there are in each, and its bytes
 FORMS: dict[str, tuple[str, Callable[[bytes, Records, str], Iterator[tuple[int, bytes]]]]] = {
     "fragments": (".pcap", fragments),
     "pcapng": (".pcapng", pcapng),
+    "elsewhere": (".pcap", elsewhere),
 }
 TOGETHER = 4096  # parts that are written at once
 

@@ -56,16 +56,6 @@ static void pass_piece(const vxt_packet *r, vxt_supply *supply)
         vxt_skip(&supply->pieces, PIECE_HEADER + ((uint64_t)r->caplen + PIECE_ALIGN - 1) / PIECE_ALIGN * PIECE_ALIGN);
 }
 
-static vxt_entry *claim(vxt_merge *merge, vxt_lane *lane, uint32_t caplen)
-{
-    vxt_entry *entry = vxt_lane_claim(lane, caplen);
-
-    if (entry || !merge->duplicates)
-        return entry;
-    free_front(merge, lane, true);
-    return vxt_lane_claim(lane, caplen);
-}
-
 /* A new entry is in its lane: if it is out of turn, or the only one, the queue has to know. */
 static void queue_new(vxt_merge *merge, uint32_t number, const vxt_entry *entry, uint64_t at)
 {
@@ -88,7 +78,7 @@ static vxt_status push_one(vxt_merge *merge, uint32_t number, const vxt_packet *
 
     if (merge->frames && !frame)
         return VXT_MALFORMED;
-    if (!(entry = claim(merge, lane, merge->frames ? r->caplen : 0)))
+    if (!(entry = vxt_lane_claim(lane, merge->frames ? r->caplen : 0)))
         return VXT_MORE_OUTPUT;
     entry->r = *r;
     if (frame)
@@ -114,6 +104,14 @@ vxt_status vxt_merge_push(vxt_merge *merge, uint32_t lane, const vxt_packet *row
         if ((status = push_one(merge, lane, &rows[*taken], supply)) != VXT_OK)
             break;
     return status;
+}
+
+bool vxt_merge_forget(vxt_merge *merge, uint32_t lane)
+{
+    uint64_t tail = merge->lanes[lane].tail;
+
+    free_front(merge, &merge->lanes[lane], true);
+    return merge->lanes[lane].tail != tail;
 }
 
 void vxt_merge_full(vxt_merge *merge, uint32_t lane)

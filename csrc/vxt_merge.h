@@ -43,10 +43,13 @@ typedef struct vxt_supply {
 void vxt_merge_begin(vxt_merge *merge);
 
 /* Rows of a source, in its order. `*taken` of them now lie in its lane. VXT_OK; MORE_OUTPUT where the lane has no room
- * for the next one: give it some (vxt_lane_move), or say that there is none (vxt_merge_full). MALFORMED: the frame of a
- * row is not in its supply. */
+ * for the next one: give it some (vxt_lane_move, or else vxt_merge_forget), or say that there is none (vxt_merge_full).
+ * MALFORMED: the frame of a row is not in its supply. */
 vxt_status vxt_merge_push(vxt_merge *merge, uint32_t lane, const vxt_packet *rows, size_t count, vxt_supply *supply,
                           size_t *taken);
+
+/* Forget what could still have had duplicates, to make room in a lane: whether that made any. */
+bool vxt_merge_forget(vxt_merge *merge, uint32_t lane);
 
 /* The lane gets no more room now, and is not waited for until some of it is free. */
 void vxt_merge_full(vxt_merge *merge, uint32_t lane);

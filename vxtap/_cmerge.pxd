@@ -122,6 +122,7 @@ cdef extern from "vxt_merge.h" nogil:
     void vxt_merge_begin(vxt_merge *merge)
     vxt_status vxt_merge_push(vxt_merge *merge, uint32_t lane, const vxt_packet *rows, size_t count,
                               vxt_supply *supply, size_t *taken)
+    bint vxt_merge_forget(vxt_merge *merge, uint32_t lane)
     void vxt_merge_full(vxt_merge *merge, uint32_t lane)
     void vxt_merge_ended(vxt_merge *merge, uint32_t lane)
     vxt_status vxt_merge_rows(vxt_merge *merge, void *rows, size_t size, size_t *count)

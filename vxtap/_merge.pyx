@@ -152,7 +152,7 @@ cdef class Merger:
                             all_taken += taken
                             if status != VXT_MORE_OUTPUT:
                                 break
-                            if not self.grow(number):
+                            if not self.grow(number) and not vxt_merge_forget(&self.state, number):
                                 vxt_merge_full(&self.state, number)
                                 break
                         if status == VXT_MALFORMED:
