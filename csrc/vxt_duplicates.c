@@ -46,6 +46,7 @@ typedef struct acquaintance {
     uint64_t seen[VXT_TWIN_STEPS];
     const vxt_entry *others[VXT_TWIN_STEPS];
     uint32_t seen_count, other_count;
+    bool whole; /* the chain has come to its end */
 } acquaintance;
 
 static void walk(const vxt_duplicates *duplicates, const vxt_lane *lanes, const vxt_entry *entry, acquaintance *found)
@@ -54,6 +55,7 @@ static void walk(const vxt_duplicates *duplicates, const vxt_lane *lanes, const 
     vxt_place place = *chain_of(duplicates, entry);
 
     found->seen_count = found->other_count = 0;
+    found->whole = true;
     for (uint32_t step = 0; step < VXT_TWIN_STEPS; step++) {
         const vxt_entry *one;
         if (place.lane == VXT_NO_LANE || !vxt_lane_has(&lanes[place.lane], place.at))
@@ -67,6 +69,7 @@ static void walk(const vxt_duplicates *duplicates, const vxt_lane *lanes, const 
         }
         place = one->twin.next;
     }
+    found->whole = false;
 }
 
 static bool has_seen(const acquaintance *found, uint64_t instance)
@@ -99,7 +102,8 @@ bool vxt_duplicates_look(const vxt_duplicates *duplicates, const vxt_lane *lanes
 
     if (is_comparable(entry)) {
         walk(duplicates, lanes, entry, &found);
-        best = oldest(&found, entry);
+        best = found.whole ? oldest(&found, entry) : NULL;
+        twin->crowded = !found.whole;
     }
     if (best) {
         twin->instance = best->twin.instance;
@@ -145,6 +149,7 @@ void vxt_duplicates_note(vxt_duplicates *duplicates, const vxt_lane *lanes, vxt_
         duplicates->instances++;
     if (!is_comparable(entry))
         return;
+    duplicates->undecided += twin->crowded;
     if (!dropped && twin->same.data && is_in_pieces(duplicates, lanes, entry))
         duplicates->supers++;
     twin->next = *chain;

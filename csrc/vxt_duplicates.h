@@ -11,7 +11,7 @@
 
 enum {
     VXT_TWIN_CHAINS = 1 << 16,
-    VXT_TWIN_STEPS = 64 /* sights that are looked at for one: of more alike, the last so many */
+    VXT_TWIN_STEPS = 256 /* sights that are looked at for one: where there are more, it is kept, and undecided */
 };
 
 typedef struct vxt_duplicates {

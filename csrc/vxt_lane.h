@@ -28,6 +28,7 @@ typedef struct vxt_twin {
     int64_t first;       /* time of the first sight of that */
     uint32_t vantage;    /* where this one was seen */
     uint32_t first_from; /* and the first one */
+    bool crowded;        /* more are like it than are looked at */
 } vxt_twin;
 
 typedef struct vxt_entry {

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from vxtap.options import Options
     from vxtap.source import Source, Sources
 
-#: Rows of a source that are read at a time: about those of one block of small frames.
-_ROWS = 1 << 10
+#: Rows of a source that are read at a time: those of a block of small frames.
+_ROWS = 1 << 11
 # Bytes that packets may be held in until it is known which comes next: all of them, and more for each source.
 _POOL, _POOL_EACH = 32 << 20, 256 << 10
 _FINE = 6  # an if_tsresol above this one has digits below a microsecond

@@ -6,7 +6,6 @@ import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vxtap.layout import Projection
 from vxtap.passes import RowPass
 from vxtap.rotation import Rotation
 from vxtap.splits import Stretch
@@ -94,6 +93,8 @@ class Rejoiner:
         self._pass = self._begin()
 
     def _begin(self) -> RowPass:
+        from vxtap.layout import Projection  # only here: the command merges without numpy
+
         projection = Projection(("offset",))
         known = [_Again(one) if one.memory is None else one.memory for one in self._files.origins]
         again = Rotation(known)  # type: ignore[arg-type]
