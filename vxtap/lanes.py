@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from vxtap.clocks import Clocks
     from vxtap.errors import VxtapError
     from vxtap.options import Options
     from vxtap.source import Source, Sources
@@ -92,6 +93,14 @@ class Lane:
         return self.run.files.size is None
 
 
+def _clocks_of(sources: list[Sources], options: Options) -> Clocks | None:
+    if not options.align:
+        return None
+    from vxtap.alignment import align  # only here: it takes numpy, and reads everything once more
+
+    return align(sources, options)
+
+
 class Lanes:
     """All of them, and the merge that they feed.
 
@@ -101,12 +110,15 @@ class Lanes:
         One a source.
     merger : vxtap._merge.Merger
         What puts them in order.
+    clocks : Clocks or None
+        With `align`: what is known of the sources' clocks, which is taken into account.
     """
 
     def __init__(
         self, sources: list[Sources], options: Options, *, frames: bool, rows: bool = True, identify: bool = False
     ) -> None:
         level = _DEEP if rows else _SHALLOW
+        self.clocks = _clocks_of(sources, options)
         with ExitStack() as opened:
             self.lanes: list[Lane] = []
             for number, source in enumerate(sources):
@@ -122,6 +134,10 @@ class Lanes:
                 dedup=options.dedup_ns,
                 identify=identify,
             )
+            if self.clocks is not None:
+                for one in self.clocks.offsets:
+                    if one.knots:
+                        self.merger.set_clock(one.source, one.knots)
             self._opened = opened.pop_all()
         self.total = self._total()
 

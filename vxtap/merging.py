@@ -143,6 +143,7 @@ def merge(
     format: Literal["pcap", "pcapng"] | None = None,
     ethernet: bool = False,
     strict: bool = False,
+    workers: int | None = None,
     progress: Progress | None = None,
     **outer: Any,
 ) -> MergeReport | Merged:
@@ -157,16 +158,15 @@ def merge(
         Where the inner capture goes, as for `vxtap.decap`; its times are as fine as those of the finest source. In
         pcapng every tunnel of every source has an interface of its own. None: rows, see below.
     dedup : float or str, optional
-        Drop packets that another vantage point (tunnel source, VNI, source) has seen at most this long before, in
-        seconds or as text such as '2ms'. What one vantage point sees twice was sent twice, and is kept.
+        Drop packets that another vantage point (tunnel source, VNI, source) has seen at most this long before, such as
+        '2ms'. What one vantage point sees twice was sent twice, and is kept.
     window : float or str
-        Within how long a source may itself be out of order. What comes later than that is written when it comes, and
-        counted as `late`.
+        Within how long a source may itself be out of order. What comes later still is written then, and `late`.
     align : bool
         Find out how far the sources' clocks are apart, and correct the times. Reads them twice: no pipes.
     ports, vni, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
-    format, ethernet, progress
+    format, ethernet, workers, progress
         As for `vxtap.decap`.
 
     Returns
@@ -187,7 +187,7 @@ def merge(
     >>> report = vxtap.merge(["nva1.pcap", "nva2.pcap"], "inner.pcapng", dedup="2ms")
     """
     own: dict[str, Any] = {"dedup": dedup, "window": window, "align": align, "format": format, "ethernet": ethernet}
-    options = Options(ports=ports, vni=vni, strict=strict, **own, **outer)
+    options = Options(ports=ports, vni=vni, strict=strict, workers=workers, **own, **outer)
     if dest is None:
         return Merged(sources, options)
     return run_merge(sources, dest, options, progress).report

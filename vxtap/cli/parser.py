@@ -172,6 +172,12 @@ def _add_merge(commands: _Commands, common: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write inner packets that have no Ethernet header behind one that is made up",
     )
+    merge.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="threads: with 2, one reads while the other writes (default: 2 for a large file, else 1)",
+    )
     merge.set_defaults(run=_lazily("merge"))
 
 

@@ -1,0 +1,152 @@
+"""Clocks on one time line, roughly: how far each is from a neighbour's, and how fast they drift apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from vxtap.constraints import Bounds, fewest_wrong
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_LEAST_SPAN = 10_000_000_000  # ns: in less no drift shows
+_PIECES, _FEWEST_PIECES = 48, 4  # of the time, to find the drift between two clocks
+_ROUNDS = 2
+_TELLING, _FEWEST_TELLING = 0.03, 4  # a drift explains that share of the bounds, and as many, that nothing steady does
+
+
+@dataclass(slots=True)
+class Lines:
+    """What each clock shows too much: ``base``, and on the common line's grid what is ``beyond`` that; nanoseconds.
+
+    Attributes
+    ----------
+    base : numpy.ndarray
+        i8, one a source.
+    start : int
+        Where the grid begins on the common line.
+    grid : numpy.ndarray
+        f8, from 0 on, rising.
+    beyond : numpy.ndarray
+        f8, ``(sources, len(grid))``; straight lines in between.
+    """
+
+    base: Array
+    start: int = 0
+    grid: Array = field(default_factory=lambda: np.array([0.0, 1.0]))
+    beyond: Array = field(default_factory=lambda: np.zeros((0, 2)))
+
+    def common(self, source: Array, time: Array) -> Array:
+        """Times of the sources' clocks on the common line, from its start."""
+        since: Array = time - self.base[source] - self.start
+        for one, beyond in enumerate(self.beyond):
+            if beyond.any():
+                which = source == one
+                own = since[which]
+                since[which] = own - np.rint(np.interp(own, self.grid + beyond, beyond)).astype(np.int64)
+        return since
+
+    def of(self, bounds: Bounds) -> tuple[Array, Array]:
+        """Times and limits of bounds on the common line."""
+        time = self.common(bounds.first, bounds.time)
+        return time, self.common(bounds.second, bounds.time + bounds.limit) - time
+
+
+def roots_of(count: int, bounds: Bounds) -> Array:
+    """The first source of each group, a group being those that bound each other both ways, over any others."""
+    reach = np.eye(count, dtype=bool)
+    reach[bounds.first, bounds.second] = True
+    for _ in range(count.bit_length()):
+        reach = (reach.astype(np.float32) @ reach.astype(np.float32)) > 0
+    roots: Array = (reach & reach.T).argmax(axis=1)
+    return roots
+
+
+def _tree(count: int, bounds: Bounds, roots: Array) -> list[tuple[int, int]]:
+    """From each group's first source to all others, over the pairs with the most bounds, two-sided ones first."""
+    weight = np.zeros((count, count), np.int64)
+    np.add.at(weight, (bounds.first, bounds.second), 1)
+    both = np.where((weight > 0) & (weight.T > 0), bounds.size, 0)
+    weight = weight + weight.T + both
+    reached: list[int] = np.unique(roots).tolist()
+    edges: list[tuple[int, int]] = []
+    waiting = np.ones(count, bool)
+    waiting[reached] = False
+    while waiting.any():
+        choice = np.where(waiting, weight[reached], -1)
+        parent, child = np.unravel_index(int(choice.argmax()), choice.shape)
+        edges.append((reached[int(parent)], int(child)))
+        waiting[child] = False
+        reached.append(int(child))
+    return edges
+
+
+def _between(bounds: Bounds, parent: int, child: int) -> tuple[Array, Array]:
+    """Bounds of two sources: which rows, and whether from above as the child's offset to the parent's."""
+    above = (bounds.first == parent) & (bounds.second == child)
+    rows = np.nonzero(above | ((bounds.first == child) & (bounds.second == parent)))[0]
+    return rows, above[rows]
+
+
+def base_of(count: int, bounds: Bounds, roots: Array) -> Array:
+    """How far each clock is from that of its group's first source: along a tree, the median of all bounds."""
+    base = np.zeros(count, np.int64)
+    for parent, child in _tree(count, bounds, roots):
+        rows, above = _between(bounds, parent, child)
+        base[child] = base[parent] + int(np.median(np.where(above, bounds.limit[rows], -bounds.limit[rows])))
+    return base
+
+
+def slopes_of(lines: Lines, bounds: Bounds, roots: Array) -> Array:
+    """How fast each clock drifts from that of its group's first source, nanoseconds a nanosecond: along the tree."""
+    count = len(roots)
+    slopes = np.zeros(count)
+    edges = [(parent, child, *_between(bounds, parent, child)) for parent, child in _tree(count, bounds, roots)]
+    for _ in range(_ROUNDS):
+        known = Lines(lines.base, lines.start, lines.grid, slopes[:, None] * lines.grid)
+        change = np.zeros(count)
+        for parent, child, rows, above in edges:
+            if 0 < above.sum() < len(above):
+                time, limit = known.of(bounds.where(rows))
+                change[child] = change[parent] + _slope(time, above, np.where(above, limit, -limit))
+            else:
+                change[child] = change[parent]
+        slopes = slopes + change
+    return slopes
+
+
+def _slope(time: Array, above: Array, value: Array) -> float:
+    """How fast a number drifts by its bounds from above and below: the median slope between pieces of the time.
+
+    0 where a steady number explains nearly as many of the bounds.
+    """
+    span = int(time.max() - time.min())
+    if span < _LEAST_SPAN:
+        return 0.0
+    piece = ((time - time.min()) * (_PIECES / (span + 1))).astype(np.int64)
+    order = np.argsort(piece, kind="stable")
+    edges = np.searchsorted(piece[order], np.arange(_PIECES + 1))
+    points = []
+    for start, end in pairwise(edges.tolist()):
+        rows = order[start:end]
+        up = above[rows]
+        if up.any() and not up.all():
+            points.append((float(time[rows].mean()), sum(fewest_wrong(value[rows][up], value[rows][~up])) / 2))
+    if len(points) < _FEWEST_PIECES:
+        return 0.0
+    at, level = np.array(points).T
+    left, right = np.triu_indices(len(at), 1)
+    far = at[right] - at[left] >= (at[-1] - at[0]) / 4
+    slope = float(np.median((level[right] - level[left])[far] / (at[right] - at[left])[far]))
+    steady, drifting = _wrong(above, value), _wrong(above, value - slope * (time - float(time.mean())))
+    telling = steady - drifting >= max(_FEWEST_TELLING, _TELLING * len(time))
+    return slope if telling and 2 * drifting <= steady else 0.0
+
+
+def _wrong(above: Array, value: Array) -> int:
+    """How many bounds no number agrees with, at the least."""
+    low, high = fewest_wrong(value[above], value[~above])
+    return int((value[above] < high).sum() + (value[~above] > low).sum())
