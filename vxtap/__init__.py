@@ -15,9 +15,13 @@ from vxtap._version import __version__
 if TYPE_CHECKING:
     from vxtap.address import format_ip, format_mac, in_network, parse_ip, parse_mac
     from vxtap.capture import Capture, open, read
+    from vxtap.checkup import health
+    from vxtap.community import community_id
+    from vxtap.conversations import flows
     from vxtap.enums import Flag, LinkType, Status, Tunnel
     from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
-    from vxtap.layout import PACKET
+    from vxtap.health_report import Health
+    from vxtap.layout import FLOW, PACKET
     from vxtap.merge_report import MergeReport
     from vxtap.merging import Merged, merge
     from vxtap.options import Options
@@ -28,10 +32,12 @@ if TYPE_CHECKING:
     from vxtap.survey import info
 
 __all__ = [
+    "FLOW",
     "PACKET",
     "Capture",
     "Flag",
     "FormatError",
+    "Health",
     "LinkType",
     "MergeReport",
     "Merged",
@@ -45,9 +51,12 @@ __all__ = [
     "UnsupportedError",
     "VxtapError",
     "__version__",
+    "community_id",
     "decap",
+    "flows",
     "format_ip",
     "format_mac",
+    "health",
     "in_network",
     "info",
     "merge",
@@ -60,11 +69,15 @@ __all__ = [
 
 _HOMES = {
     "address": ("format_ip", "format_mac", "in_network", "parse_ip", "parse_mac"),
+    "checkup": ("health",),
+    "health_report": ("Health",),
     "capture": ("Capture", "open", "read"),
+    "community": ("community_id",),
+    "conversations": ("flows",),
     "rewrite": ("decap",),
     "errors": ("FormatError", "OptionError", "TruncatedError", "UnsupportedError", "VxtapError"),
     "survey": ("info",),
-    "layout": ("PACKET",),
+    "layout": ("FLOW", "PACKET"),
     "merge_report": ("MergeReport",),
     "merging": ("Merged", "merge"),
     "source": ("Split",),

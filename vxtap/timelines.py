@@ -19,6 +19,7 @@ from vxtap.roughly import Lines, base_of, roots_of, slopes_of
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _MINUTE = 60_000_000_000
+_ENOUGH = 8  # bounds of a source, on average: minutes with fewer are taken together
 _ROUNDS = 3
 _RESIDUE = 5e-6  # drift that may be left, where minutes are not taken one by one
 _SAME = 2.0  # ns: knots that lie that near to a straight line are not needed
@@ -96,7 +97,7 @@ def _grid(lines: Lines, bounds: Bounds) -> tuple[int, Array]:
     time, limit = lines.of(bounds)
     start = int(min(time.min(), (time + limit).min()))
     span = max(1, int(max(time.max(), (time + limit).max())) - start)
-    bins = max(1, round(span / _MINUTE))
+    bins = max(1, min(round(span / _MINUTE), bounds.size // (_ENOUGH * len(lines.base))))
     return start, np.concatenate([[0.0], (np.arange(bins) + 0.5) * (span / bins), [float(span)]])
 
 
