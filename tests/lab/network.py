@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SOURCE, WEB, FABRIC = "10.90.0.36", "10.90.0.38", "10.90.2.17"
+SOURCE, WEB, GATEWAY, FABRIC = "10.90.0.36", "10.90.0.38", "10.90.0.1", "10.90.2.17"
 COLLECTORS = ("10.90.2.4", "10.90.2.5")
 BALANCER, BALANCED = "10.90.2.18", "10.90.2.100"
 MAC = "00:22:48:00"  # and two bytes more: the machines of the underlay, which need not ask each other
@@ -73,6 +73,7 @@ link add tap-web type vxlan id {VNI["web"]} dstport 4789 local {FABRIC} remote {
 link set source master br0 up
 link set web master br0 up
 link set br0 up
+addr add {GATEWAY}/24 dev br0
 addr add {FABRIC}/30 dev under
 link set under mtu {UNDERLAY_MTU} up
 link set tap-source up
@@ -216,10 +217,10 @@ class Network:
         client.communicate(timeout=DEADLINE)  # its input ends, so it does
         assert client.returncode == 0
 
-    def mark(self, name: str, address: str, token: str) -> None:
+    def mark(self, name: str, address: str, token: str, *, answered: bool) -> None:
         """Send a datagram with this text in it: by then, whatever was on its way before it has arrived."""
         space = self.spaces[name]
-        space.run(*space.python("mark", address, token))
+        space.run(*space.python("ask" if answered else "tell", address, token))
 
 
 def start(command: list[str], stack: ExitStack, **how: Any) -> subprocess.Popen[str]:

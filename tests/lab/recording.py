@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # small, the room of the largest, and drops what comes in a burst. So packets wait in the kernel for up to a second.
 TCPDUMP = ("tcpdump", "-s0", "-n", "-U", "-B", "16384", "-Z", "root")
 END_OF_SOURCE, END_OF_MIRROR = "the source's last word", "the mirror's last word"
-LAST = 4096  # bytes of a file in which that stands
+LAST = 4096  # bytes of a file in which those stand; an ICMP error may follow
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Recorded:
 def recording(network: Network, folder: Path) -> Iterator[Recorded]:
     """Record at the source and at both collectors what happens in the block.
 
-    At its end the source sends one datagram more, which is mirrored like anything else, and each collector gets one
-    beside the mirror. When those are in the files, so is all that came before them.
+    At its end the source sends one datagram more, and gets it back; both are mirrored like anything else. Then each
+    collector gets one beside the mirror. When those are in the files, so is all that came before them.
     """
     recorded = Recorded(folder / "source-vm.pcap", [folder / "nva1.pcap", folder / "nva2.pcap"])
     running = [
@@ -44,12 +44,14 @@ def recording(network: Network, folder: Path) -> Iterator[Recorded]:
     ]
     running.append(_tcpdump(network, "source", "eth0", recorded.source))
     yield recorded
-    network.mark("source", WEB, END_OF_SOURCE)
+    network.mark("source", WEB, END_OF_SOURCE, answered=True)
     for address in COLLECTORS:
-        network.mark("host", address, END_OF_MIRROR)
-    until(lambda: _ends_with(recorded.source, END_OF_SOURCE), "the source has recorded its last packet")
+        network.mark("host", address, END_OF_MIRROR, answered=False)
+    until(
+        lambda: _ending(recorded.source).count(END_OF_SOURCE.encode()) == 2, "the source has recorded its last packet"
+    )
     for path in recorded.collectors:
-        until(lambda path=path: _ends_with(path, END_OF_MIRROR), f"{path.name} has its last packet")
+        until(lambda path=path: END_OF_MIRROR.encode() in _ending(path), f"{path.name} has its last packet")
     for one in running:
         _stop(one)
 
@@ -67,11 +69,11 @@ def _tcpdump(network: Network, name: str, interface: str, path: Path) -> subproc
     return one
 
 
-def _ends_with(path: Path, text: str) -> bool:
-    """Whether it stands near the end of a file: an ICMP error, which quotes a datagram, may follow."""
+def _ending(path: Path) -> bytes:
+    """What was written last."""
     with path.open("rb") as file:
         file.seek(-min(LAST, path.stat().st_size), os.SEEK_END)
-        return text.encode() in file.read()
+        return file.read()
 
 
 def _stop(one: subprocess.Popen[str]) -> None:

@@ -9,6 +9,7 @@ import select
 import socket
 import socketserver
 import sys
+import threading
 
 PORT, MARKS = 80, 9
 PAUSE = 0.05  # seconds between two connections of the steady client
@@ -39,10 +40,17 @@ def body(size: int) -> bytes:
     return b"".join(b"%7d\n" % at for at in range(0, size + 8, 8))[:size]
 
 
+def echo(socket_: socket.socket) -> None:
+    """Send every datagram back."""
+    while True:
+        socket_.sendto(*socket_.recvfrom(512))
+
+
 def serve(address: str) -> None:
-    """Pages over TCP, and a port where marks are taken without an answer; says so when it is ready."""
+    """Pages over TCP, and an echo over UDP; says so when it is ready."""
     with Server((address, PORT), Page) as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as marks:
         marks.bind((address, MARKS))
+        threading.Thread(target=echo, args=[marks], daemon=True).start()
         print("ready", flush=True)
         server.serve_forever()
 
@@ -64,10 +72,12 @@ def steady(address: str, size: int) -> None:
         load(address, 1, size)
 
 
-def mark(address: str, token: str) -> None:
-    """One datagram."""
+def mark(address: str, token: str, *, answered: bool) -> None:
+    """One datagram, and one back."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.sendto(token.encode(), (address, MARKS))
+        if answered:
+            sender.recv(512)
 
 
 def main(command: str, address: str, *rest: str) -> None:
@@ -79,7 +89,7 @@ def main(command: str, address: str, *rest: str) -> None:
     elif command == "steady":
         steady(address, int(rest[0]))
     else:
-        mark(address, rest[0])
+        mark(address, rest[0], answered=command == "ask")
 
 
 if __name__ == "__main__":
