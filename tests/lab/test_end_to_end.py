@@ -14,15 +14,18 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 import oracle_files
 import vxtap
-from lab.network import DEADLINE, FABRIC, VNI, Network, lacking, until
+from lab.network import DEADLINE, FABRIC, GATEWAY, VNI, Network, lacking, until
 from lab.recording import Recorded, recording
+from vxtap.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +80,20 @@ def tcp_bytes(frames: list[Frame]) -> dict[bytes, set[int]]:
     return carried
 
 
+def lost(recorded: Recorded) -> int:
+    """Bytes of TCP that the source saw and no collector has."""
+    mirror = tcp_bytes(mirrored(recorded))
+    return sum(len(sent - mirror.get(way, set())) for way, sent in tcp_bytes(plain(recorded.source)).items())
+
+
+def compare(recorded: Recorded) -> tuple[bool, dict[str, Any]]:
+    """Whether the mirror is complete, and all that is told of it; the command's status has to say the same."""
+    found = vxtap.compare(recorded.source, recorded.collectors)
+    status = main(["compare", "--quiet", "--strict", str(recorded.source), *map(str, recorded.collectors)])
+    assert status == (0 if found.complete else 1)
+    return found.complete, found.to_dict()
+
+
 @contextmanager
 def mirroring(folder: Path, *directions: str, offload: bool = False) -> Iterator[tuple[Network, Recorded]]:
     """A network whose source is mirrored and recorded while the block lasts."""
@@ -123,6 +140,57 @@ def test_merged_is_what_the_source_saw(busy: Recorded, dedup: str | None, tmp_pa
     assert [one.decapsulated > 0 for one in report.sources] == [True, True]
 
 
+def test_rows_are_those_of_the_source(busy: Recorded) -> None:
+    """Every column of the inner frame, however it was reached."""
+    source = vxtap.read(busy.source, tunnels="none")
+    with vxtap.merge([*busy.collectors]) as merged:
+        rows = np.concatenate(list(merged.batches()))
+    assert len(rows) == len(source)
+    for name in (
+        "caplen",
+        "wirelen",
+        "eth_src",
+        "src",
+        "proto",
+        "ip_id",
+        "sport",
+        "tcp_flags",
+        "tcp_seq",
+        "payload_len",
+    ):
+        assert rows[name].tolist() == source[name].tolist(), name
+
+
+def test_compared_it_is_complete(busy: Recorded) -> None:
+    complete, told = compare(busy)
+    size = sum(map(len, tcp_bytes(plain(busy.source)).values()))
+    assert complete
+    expected = {"source_bytes": size, "mirror_bytes": size, "missing_bytes": 0, "connections": 1 + CONNECTIONS}
+    assert told["tcp"] == told["tcp"] | expected
+    assert told["packets"]["matched"] > 0
+    assert {told["packets"][name] for name in ("only_source", "only_mirror", "truncated")} == {0}
+
+
+def test_in_good_health(busy: Recorded) -> None:
+    found = vxtap.health(busy.collectors)
+    assert (found.holes, found.edges, found.one_way["count"], found.conversations["missing_bytes"]) == ([], [], 0, 0)
+    assert found.problems == [problem for problem in found.problems if problem["finding"] == "unreachable"]
+    assert sum(row["packets"] for row in found.tunnels) == len(plain(busy.source))
+    assert {(row["outer_src"], row["vni"]) for row in found.tunnels} == {(FABRIC, VNI["source"])}
+
+
+def test_connections_are_split_over_the_collectors(busy: Recorded) -> None:
+    """Each direction has an outer port of its own, and goes where that leads."""
+    rows = vxtap.read([*busy.collectors])
+    rows = rows[rows["proto"] == 6]
+    seen_by = [set(rows["source"][rows["flow"] == flow]) for flow in np.unique(rows["flow"])]
+    split = sum(len(sources) == 2 for sources in seen_by)
+    found = vxtap.health(busy.collectors)
+    assert 0 < split <= found.conversations["split"] <= split + 1  # and the datagram that marks the end
+    assert [row["packets"] > 0 for row in found.collectors] == [True, True]
+    assert sum(row["packets_share"] for row in found.collectors) == pytest.approx(1, abs=0.001)
+
+
 # ---------------------------------------------------------------- super-segments
 
 
@@ -146,6 +214,12 @@ def test_merged_has_the_bytes_of_super_segments(offloaded: Recorded, tmp_path: P
     merged = plain(tmp_path / "inner.pcap")
     assert tcp_bytes(merged) == tcp_bytes(plain(offloaded.source))
     assert [frame.ts for frame in merged] == sorted(frame.ts for frame in merged)
+
+
+def test_compared_super_segments_are_complete(offloaded: Recorded) -> None:
+    complete, told = compare(offloaded)
+    assert complete
+    assert (told["tcp"]["missing_bytes"], told["tcp"]["connections"]) == (0, 3)
 
 
 # ---------------------------------------------------------------- both ends mirrored
@@ -199,13 +273,35 @@ def test_a_hole(interrupted: Recorded) -> None:
     assert not Counter(contents(mirror)) - Counter(contents(source))
 
 
+def test_compared_a_hole_is_a_loss(interrupted: Recorded) -> None:
+    complete, told = compare(interrupted)
+    assert not complete
+    assert told["tcp"]["missing_bytes"] == lost(interrupted) > 0
+    assert told["one_way"] == ""
+
+
+def test_a_hole_is_told_of(interrupted: Recorded) -> None:
+    """One, of that tunnel source over both collectors, between the frames that the mirror was taken away between."""
+    times = [frame.ts for frame in mirrored(interrupted)]
+    length, begin = max((after - before, before) for before, after in pairwise(times))
+    assert length > HOLE * 1e9
+    found = vxtap.health(interrupted.collectors)
+    assert len(found.holes) == 1
+    hole = found.holes[0]
+    assert (hole["outer_src"], hole["vni"]) == (FABRIC, VNI["source"])
+    assert hole["seconds"] == pytest.approx(length / 1e9)
+    assert np.datetime64(hole["begin"].rstrip("Z"), "ns").astype(int) == begin
+    assert "hole" in {problem["finding"] for problem in found.problems}
+
+
 # ---------------------------------------------------------------- egress only
 
 
 @pytest.fixture(scope="module")
 def one_way(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """What the source sent is mirrored, what it got is not."""
+    """What the source sent is mirrored, what it got is not. It speaks to two others: the one in common is it."""
     with mirroring(tmp_path_factory.mktemp("one_way"), "egress") as (network, recorded):
+        network.mark("source", GATEWAY, "hello", answered=False)
         network.load(CONNECTIONS, PAGE)
     return recorded
 
@@ -213,6 +309,23 @@ def one_way(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
 def test_egress_only(one_way: Recorded) -> None:
     sent = [frame for frame in plain(one_way.source) if frame.data[6:12] == bytes.fromhex("000d3a000036")]
     assert contents(mirrored(one_way)) == contents(sent)
+
+
+def test_compared_what_came_in_is_missing(one_way: Recorded) -> None:
+    complete, told = compare(one_way)
+    assert not complete
+    assert told["tcp"]["missing_bytes"] == lost(one_way) > CONNECTIONS * PAGE
+    assert told["one_way"] == "egress"
+
+
+def test_one_way_conversations_are_told_of(one_way: Recorded) -> None:
+    """All of them, and that TCP of them was answered by what is not there."""
+    found = vxtap.health(one_way.collectors)
+    told = found.one_way
+    assert told["answered"] == CONNECTIONS
+    assert told["count"] == told["egress"] == found.conversations["count"]
+    assert found.holes == []
+    assert "one_way" in {problem["finding"] for problem in found.problems}
 
 
 # ---------------------------------------------------------------- the network itself
