@@ -6,7 +6,7 @@
 #include "vxt_same.h"
 
 enum {
-    VXT_TWIN_CHAINS = 1 << 16,
+    VXT_TWIN_CHAINS = 1 << 14,
     VXT_TWIN_STEPS = 256,       /* of a chain, at most */
     VXT_TWIN_LEAST = 1 << 10,   /* sights that there is room for at first, */
     VXT_TWIN_MOST = 1 << 17,    /* and at last */
