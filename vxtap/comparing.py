@@ -234,7 +234,7 @@ def compare(
     Returns
     -------
     Comparison
-        Its arrays are its own. Memory while it works grows with the packets, about 250 bytes for each of them.
+        Its arrays are its own. Memory while it works grows with the packets of both sides, by about 200 bytes for each.
 
     Raises
     ------
