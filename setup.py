@@ -12,12 +12,13 @@ STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")
 # More flags for the compiler and the linker, for a build with sanitizers.
 EXTRA = os.environ.get("VXTAP_CFLAGS", "").split()
 
-# The core as one translation unit, and the parts of it that hold tables and texts.
+# The core as one translation unit, and the parts of it that hold tables and texts, or work on records.
 SOURCES = {
     "_core": ["vxtap.c"],
     "_parts": ["vxtap.c"],
     "_merge": ["vxt_merging.c"],
     "_facts": ["vxt_packet.c", "vxt_link.c", "vxt_text.c"],
+    "_flows": ["vxt_flow.c", "vxt_stream.c", "vxt_conversation.c", "vxt_flows.c"],
 }
 
 

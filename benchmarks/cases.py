@@ -173,6 +173,31 @@ def stages(bench: Bench, whole: Path) -> Iterator[Case]:
     yield Case(key="fragments", capture=label(pieces), ours=cut, against=plain, check=check_pieces)
 
 
+def merges(bench: Bench, source: Path) -> Iterator[Case]:
+    """Two captures of the same packets at two places, brought together."""
+    both = [source, forms.ensure("elsewhere", source)]
+    megabytes = sum(data.facts_of(one).bytes for one in both) / 1e6
+    case = partial(Case, capture=f"two of {label(source)}", megabytes=megabytes)
+    ours = [*VXTAP, "merge", *map(str, both), "-o", str(bench.out), "--quiet"]
+    against = ["cp", "--reflink=never", *map(str, both), str(bench.meter.folder)]
+
+    def check_all(command: list[str], checked: Callable[[Path, data.Facts], None]) -> Callable[[], None]:
+        def check_one() -> None:
+            bench.meter.run(command)
+            checked(bench.out, data.facts_of(source))
+
+        return check_one
+
+    for key, options, checked in (
+        ("merge", ["--workers", "1"], check.check_merged),
+        ("merge-two", [], check.check_merged),
+        ("merge-dedup", ["--workers", "1", "--dedup", "2ms"], check.check_inner),
+    ):
+        command = [*ours, *options]
+        yield case(key=key, ours=command, against=against, check=check_all(command, checked))
+    yield case(key="memory-merge", ours=ours, against=BARE, rounds=PEAKS)
+
+
 def check_small(bench: Bench) -> None:
     """The small capture gives one inner frame for each of its VXLAN packets, by vxtap's own count."""
     command = [*VXTAP, "decap", str(SMALL), "-o", str(bench.out), "--json"]

@@ -10,6 +10,8 @@ from traffic import ETHERNET, RECORD
 
 from data import Facts
 
+TTL = 22  # where it is in an inner frame
+
 
 class WrongAnswerError(AssertionError):
     """What was found is not what the capture holds."""
@@ -69,6 +71,22 @@ def check_inner(path: Path, facts: Facts) -> None:
     demand("their bytes", octets, facts.inner_bytes)
     demand("their SHA-256", hashed.hexdigest(), facts.inner_sha256)
     demand("sum of their times in µs", clock, facts.clock)
+
+
+def check_merged(path: Path, facts: Facts) -> None:
+    """Raise unless `path` holds every inner frame twice in turn: as in the capture, and as seen one hop on."""
+    frames, last = 0, 0
+    hashed = (hashlib.sha256(), hashlib.sha256())
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw, memoryview(raw) as view:
+        for micros, frame in frames_of(view, path.name):
+            ttl = bytes([frame[TTL] + frames % 2])
+            hashed[frames % 2].update(bytes(frame[:TTL]) + ttl + frame[TTL + 1 :])
+            demand(f"time of frame {frames:,} not before the last one's", micros >= last, True)
+            frames, last = frames + 1, micros
+            frame.release()
+    demand("inner frames", frames, 2 * facts.decapsulated)
+    for one in hashed:
+        demand("their SHA-256", one.hexdigest(), facts.inner_sha256)
 
 
 def check_fields(output: str, facts: Facts) -> None:

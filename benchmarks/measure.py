@@ -93,13 +93,21 @@ def without(case: Case, reason: str) -> Result:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Measures cases that all write to one place, which is empty before every run."""
+    """Measures cases that all write to one place, which is empty before every run, as is a folder beside it."""
 
     out: Path
     rounds: int
 
+    @property
+    def folder(self) -> Path:
+        """For commands that write several files."""
+        return self.out.with_suffix(".copies")
+
     def clear(self) -> None:
         self.out.unlink(missing_ok=True)
+        self.folder.mkdir(exist_ok=True)
+        for file in self.folder.iterdir():
+            file.unlink()
 
     def run(self, command: list[str]) -> Run:
         self.clear()

@@ -29,6 +29,7 @@ import data
 
 FULL = {"imix": 1_000_000, "mtu": 125_000, "flood": 1_500_000}
 QUICK = {"imix": 200_000, "mtu": 50_000, "flood": 200_000}
+MERGED = ("imix", 1_180_000)  # 500 MB, of which there are two
 LARGE = ("imix", 4_750_000)  # a little over 2 GB
 GROWTH = (1_000_000, 10_000_000)  # packets of a flood
 
@@ -52,6 +53,8 @@ def all_cases(bench: cases.Bench, scratch: Path, options: argparse.Namespace) ->
     yield from cases.reads(bench, [imix, mtu, flood])
     yield from cases.starts(bench)
     yield from cases.stages(bench, mtu)
+    several = imix if options.quick else data.ensure(MERGED[0], packets=MERGED[1], folder=options.folder)
+    yield from cases.merges(bench, several)
     yield from cases.memories(bench, [*large, imix, blocks, forms.ensure("fragments", mtu), flood])
     if options.large:
         few, many = (data.ensure("flood", packets=packets, folder=scratch) for packets in GROWTH)

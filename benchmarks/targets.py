@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 CP = "`cp --reflink=never`"
+CP_BOTH = "`cp --reflink=never` of both"
 BARE = "a bare interpreter"
 WALK = "a walk of the record headers"
 
@@ -22,7 +23,7 @@ class Target:
     @property
     def is_floor(self) -> bool:
         """Whether it is measured against something that does less, and not against vxtap itself or an interpreter."""
-        return self.against == CP or self.against.startswith(WALK)
+        return self.against in (CP, CP_BOTH) or self.against.startswith(WALK)
 
     def show(self, value: float) -> str:
         return f"{value:.2f}" if self.unit == "x" else f"{value:.1f} {self.unit}"
@@ -50,8 +51,12 @@ TARGETS: dict[str, Target] = {
     "small": Target("`vxtap decap` of 5 KB", BARE, 60, unit="ms"),
     "sights": Target("`vxtap decap`, looking for second sights", "the same with `--no-once`", 1.05),
     "fragments": Target("`vxtap decap`, every packet in two fragments", "the same packets whole", 1.6),
+    "merge": Target("`vxtap merge --workers 1` of two captures", CP_BOTH, 1.5, least=1000),
+    "merge-two": Target("`vxtap merge` of two captures, as it comes", CP_BOTH, 1.5, least=1000),
+    "merge-dedup": Target("`vxtap merge --workers 1 --dedup 2ms` of two captures", CP_BOTH, 2.5, least=1000),
     "memory": Target("peak memory of `vxtap decap`", BARE, 64, unit="MiB"),
     "memory-batches": Target("peak memory of `vxtap.open().batches(65536)`", BARE, 64, unit="MiB"),
+    "memory-merge": Target("peak memory of `vxtap merge` of two captures", BARE, 66, unit="MiB"),
     "growth-decap": Target("`vxtap.decap()`, time a packet at 10 M packets", "at 1 M packets", 1.05),
     "growth-read": Target("`vxtap.read()`, time a packet at 10 M packets", "at 1 M packets", 1.05),
 }

@@ -90,7 +90,8 @@ VXT_INLINE void vxt_packet_clear(vxt_packet *r)
     X(NO_TIME, 8, "the frame has no time, or one that 64 bits of nanoseconds do not hold")                             \
     X(REASSEMBLED, 9, "the frame completed a datagram of several fragments: the inner frame is not in one piece")      \
     X(NESTED, 10, "the inner frame came out of a tunnel within a tunnel (`depth`)")                                    \
-    X(INNER_RAW, 11, "the inner frame has no Ethernet header: it starts with the network layer's")
+    X(INNER_RAW, 11, "the inner frame has no Ethernet header: it starts with the network layer's")                     \
+    X(DUPLICATE, 12, "another vantage point has seen the packet before (`vxtap.merging.Merged` with `mark`)")
 
 enum vxt_flag {
 #define X(name, bit, text) VXT_FLAG_##name = 1 << bit,

@@ -18,7 +18,16 @@ from differential.differences import DIFFERENCES
 from vxtap import tables
 
 ROOT = Path(__file__).resolve().parents[1]
-CAPTURE = ROOT / "tests" / "data" / "01-curl-nva1.pcap"
+DATA = ROOT / "tests" / "data"
+#: What the documentation calls the captures, and which of the bundled ones it means.
+NAMES = {
+    "nva.pcap": "01-curl-nva1.pcap",
+    "nva1.pcap": "02-lb-asym-nva1.pcap",
+    "nva2.pcap": "02-lb-asym-nva2.pcap",
+    "source-vm.pcap": "02-lb-asym-src.pcap",
+    "egress.pcap": "14-egress-only-nva1.pcap",
+    "egress-vm.pcap": "14-egress-only-src.pcap",
+}
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 # Commands of the documentation that need a network interface, other files or the checkout: shown, not run here.
 NOT_RUN = ("make ", "tcpdump ", "pip ", "python benchmarks/", "pytest ")
@@ -41,9 +50,8 @@ def examples(language: str) -> list[object]:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the captures that the documentation speaks of, and being there."""
-    for name in ("nva.pcap", "nva1.pcap", "nva2.pcap"):
-        shutil.copy(CAPTURE, tmp_path / name)
-    vxtap.decap(CAPTURE, tmp_path / "source-vm.pcap")
+    for name, bundled in NAMES.items():
+        shutil.copy(DATA / bundled, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

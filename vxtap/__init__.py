@@ -15,11 +15,15 @@ from vxtap._version import __version__
 if TYPE_CHECKING:
     from vxtap.address import format_ip, format_mac, in_network, parse_ip, parse_mac
     from vxtap.capture import Capture, open, read
+    from vxtap.checkup import health
+    from vxtap.community import community_id
+    from vxtap.conversations import flows
     from vxtap.comparing import compare
     from vxtap.comparison import Comparison
     from vxtap.enums import Flag, LinkType, Status, Tunnel
     from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
-    from vxtap.layout import PACKET
+    from vxtap.health_report import Health
+    from vxtap.layout import FLOW, PACKET
     from vxtap.merge_report import MergeReport
     from vxtap.merging import Merged, merge
     from vxtap.options import Options
@@ -30,11 +34,13 @@ if TYPE_CHECKING:
     from vxtap.survey import info
 
 __all__ = [
+    "FLOW",
     "PACKET",
     "Capture",
     "Comparison",
     "Flag",
     "FormatError",
+    "Health",
     "LinkType",
     "MergeReport",
     "Merged",
@@ -48,10 +54,13 @@ __all__ = [
     "UnsupportedError",
     "VxtapError",
     "__version__",
+    "community_id",
     "compare",
     "decap",
+    "flows",
     "format_ip",
     "format_mac",
+    "health",
     "in_network",
     "info",
     "merge",
@@ -64,11 +73,15 @@ __all__ = [
 
 _HOMES = {
     "address": ("format_ip", "format_mac", "in_network", "parse_ip", "parse_mac"),
+    "checkup": ("health",),
+    "health_report": ("Health",),
     "capture": ("Capture", "open", "read"),
+    "community": ("community_id",),
+    "conversations": ("flows",),
     "rewrite": ("decap",),
     "errors": ("FormatError", "OptionError", "TruncatedError", "UnsupportedError", "VxtapError"),
     "survey": ("info",),
-    "layout": ("PACKET",),
+    "layout": ("FLOW", "PACKET"),
     "comparing": ("compare",),
     "comparison": ("Comparison",),
     "merge_report": ("MergeReport",),

@@ -199,6 +199,11 @@ cdef class Pass:
         return [(table.rows[i].key, table.rows[i].count) for i in range(table.count)], table.other
 
     @property
+    def unreachables(self):
+        """ICMP errors saying that a tunnel leads to where nobody listens. Needs a census."""
+        return self.census().unreachables
+
+    @property
     def can_recall(self):
         """Whether bytes that were passed can be brought back, when a call asks for them (`history`)."""
         return self.books.memory.sights.can_recall

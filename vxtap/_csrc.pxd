@@ -146,6 +146,7 @@ cdef extern from "vxtap.h" nogil:
         vxt_tunnels tunnels
         vxt_counters interfaces
         vxt_counters ports
+        uint64_t unreachables
 
     ctypedef struct vxt_key:
         pass

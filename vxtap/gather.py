@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from vxtap._merge import Merger
 from vxtap.errors import OptionError, VxtapError
 from vxtap.lanes import Lanes, list_of
 from vxtap.merge_report import MergeReport, take_stock_of
-from vxtap.rewrite import output_format
+from vxtap.rewrite import output_format, use_two
 from vxtap.sink import Sink, is_same_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vxtap.options import Options
+    from vxtap.pipeline import Pipeline
     from vxtap.rewrite import Progress
     from vxtap.sink import Target
     from vxtap.source import Source, Sources
@@ -38,18 +42,46 @@ def check_output(lanes: Lanes, sources: list[Sources], dest: Target) -> None:
             raise OptionError(f"{lane.run.files.name}: is an input, and would be overwritten")
 
 
-def _write(lanes: Lanes, sink: Sink, progress: Progress | None) -> None:
+def _write(
+    lanes: Lanes,
+    output: Sink | Pipeline,
+    progress: Progress | None,
+    renew: Callable[[memoryview, int], memoryview] | None = None,
+) -> None:
+    """Write all that comes out; `renew` gives another block, where one is still being written."""
     target = memoryview(bytearray(_BLOCK))
     more = True
     while more:
         made, more = lanes.take(lanes.merger.capture, target, 1)
+        output.write(target[:made])
         if not made and more:  # a frame that is larger than the block; frames have a limit
+            output.settle()
             target = memoryview(bytearray(2 * len(target)))
-        sink.write(target[:made])
+        elif renew is not None:
+            target = renew(target, 0)
         if progress is not None:
             progress(lanes.done, lanes.total)
     if lanes.error is None or any(lane.run.books.frames for lane in lanes.lanes):
-        sink.write(lanes.merger.end_output())
+        output.write(lanes.merger.end_output())
+    output.settle()
+
+
+def _write_by(lanes: Lanes, sink: Sink, workers: int | None, progress: Progress | None) -> None:
+    """Write with one thread or two, whatever is asked for and possible."""
+    sink.whole_pages = lanes.total is not None
+    are_files = not any(lane.is_live or lane.run.files.origin.memory is not None for lane in lanes.lanes)
+    if not (are_files and sink.is_own_file and use_two(workers, lanes.total or 0)):
+        _write(lanes, sink, progress)
+        return
+    from vxtap.pipeline import Pipeline  # only here: small captures are done by then
+
+    with ExitStack() as stack:
+        try:
+            pipeline = stack.enter_context(Pipeline(sink, _BLOCK))
+        except RuntimeError:  # no thread is to be had: one does it
+            _write(lanes, sink, progress)
+        else:
+            _write(lanes, pipeline, progress, pipeline.renew)
 
 
 def _begin_output(lanes: Lanes, dest: Target, options: Options) -> Merger:
@@ -72,10 +104,9 @@ def run_merge(
     try:
         check_output(lanes, inputs, dest)
         with Sink(dest) as sink:
-            sink.whole_pages = lanes.total is not None
             lanes.begin()
             _begin_output(lanes, dest, options)
-            _write(lanes, sink, progress)
+            _write_by(lanes, sink, options.workers, progress)
             report = take_stock_of(lanes)
             report.bytes_out = sink.size
             error = lanes.error

@@ -1,10 +1,10 @@
-"""The record as numpy knows it."""
+"""The record, and the row of a conversation, as numpy knows them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from vxtap import _facts
+from vxtap import _facts, _flows
 
 _FIELDS = _facts.fields()
 
@@ -15,6 +15,16 @@ PACKET: np.dtype[np.void] = np.dtype(
         "formats": [field[1] for field in _FIELDS],
         "offsets": [field[2] for field in _FIELDS],
         "itemsize": _facts.ROW_SIZE,
+    }
+)
+
+#: One row a conversation; docs/flows.md has the columns.
+FLOW: np.dtype[np.void] = np.dtype(
+    {
+        "names": [field[0] for field in _flows.fields()],
+        "formats": [field[1] for field in _flows.fields()],
+        "offsets": [field[2] for field in _flows.fields()],
+        "itemsize": _flows.ROW_SIZE,
     }
 )
 

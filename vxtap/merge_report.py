@@ -209,5 +209,7 @@ def take_stock_of(lanes: Lanes) -> MergeReport:
         total.duplicates += dropped
     total.undecided, total.forgotten, total.super_segments = lanes.merger.twins
     total.times_rounded, total.times_lost = lanes.merger.times
+    if lanes.clocks is not None:
+        total.offsets = [{**one.to_dict(), "text": str(one)} for one in lanes.clocks.offsets]
     total.pairs, total.other_pairs = _pairs(lanes)
     return total

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from vxtap.options import Duration, Numbers
+    from vxtap.passes import RowPass
     from vxtap.rewrite import Progress
     from vxtap.sink import Target
     from vxtap.source import Source, Sources
@@ -57,6 +58,19 @@ class Merged:
 
     Use it as a context manager, or call `close`.
 
+    Parameters
+    ----------
+    sources : a source, or a list of sources
+        As for `vxtap.merge`.
+    options : Options, optional
+        What else; with `dedup`, duplicates are dropped.
+    identity : bool
+        Rows are of dtype `IDENTIFIED`.
+    mark : bool
+        Duplicates are not dropped, but have `Flag.DUPLICATE`. In the report they are no less `duplicates`.
+    census : bool
+        Count tunnels, interfaces and the like of each source, for `passes`.
+
     Attributes
     ----------
     dtype : numpy.dtype
@@ -69,9 +83,18 @@ class Merged:
         options: Options | None = None,
         *,
         identity: bool = False,
+        mark: bool = False,
+        census: bool = False,
     ) -> None:
         self.dtype = IDENTIFIED if identity else PACKET
-        self._lanes = Lanes(list_of(sources), options or Options(), frames=identity, identify=identity)
+        self._lanes = Lanes(
+            list_of(sources),
+            options or Options(),
+            frames=identity,
+            identify=identity,
+            mark=mark,
+            census=census,
+        )
 
     def batches(self, size: int = BATCH) -> Iterator[Packets]:
         """Give the rows in order of time, some at a time, in bounded memory.
@@ -110,6 +133,16 @@ class Merged:
         return self.batches()
 
     @property
+    def passes(self) -> list[RowPass]:
+        """The passes over the sources, one each; with `census` their books know tunnels and interfaces."""
+        return [lane.run for lane in self._lanes.lanes]
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why a source could not be read to its end, if so: what `batches` raises."""
+        return self._lanes.error
+
+    @property
     def report(self) -> MergeReport:
         """What has become of every frame read so far."""
         return take_stock_of(self._lanes)
@@ -143,6 +176,7 @@ def merge(
     format: Literal["pcap", "pcapng"] | None = None,
     ethernet: bool = False,
     strict: bool = False,
+    workers: int | None = None,
     progress: Progress | None = None,
     **outer: Any,
 ) -> MergeReport | Merged:
@@ -157,16 +191,15 @@ def merge(
         Where the inner capture goes, as for `vxtap.decap`; its times are as fine as those of the finest source. In
         pcapng every tunnel of every source has an interface of its own. None: rows, see below.
     dedup : float or str, optional
-        Drop packets that another vantage point (tunnel source, VNI, source) has seen at most this long before, in
-        seconds or as text such as '2ms'. What one vantage point sees twice was sent twice, and is kept.
+        Drop packets that another vantage point (tunnel source, VNI, source) has seen at most this long before, such as
+        '2ms'. What one vantage point sees twice was sent twice, and is kept.
     window : float or str
-        Within how long a source may itself be out of order. What comes later than that is written when it comes, and
-        counted as `late`.
+        Within how long a source may itself be out of order. What comes later still is written then, and `late`.
     align : bool
         Find out how far the sources' clocks are apart, and correct the times. Reads them twice: no pipes.
     ports, vni, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
-    format, ethernet, progress
+    format, ethernet, workers, progress
         As for `vxtap.decap`.
 
     Returns
@@ -187,7 +220,7 @@ def merge(
     >>> report = vxtap.merge(["nva1.pcap", "nva2.pcap"], "inner.pcapng", dedup="2ms")
     """
     own: dict[str, Any] = {"dedup": dedup, "window": window, "align": align, "format": format, "ethernet": ethernet}
-    options = Options(ports=ports, vni=vni, strict=strict, **own, **outer)
+    options = Options(ports=ports, vni=vni, strict=strict, workers=workers, **own, **outer)
     if dest is None:
         return Merged(sources, options)
     return run_merge(sources, dest, options, progress).report

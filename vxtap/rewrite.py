@@ -61,7 +61,7 @@ def output_format(target: Target, options: Options) -> Literal["pcap", "pcapng"]
     return chosen
 
 
-def _use_two(workers: int | None, size: int) -> bool:
+def use_two(workers: int | None, size: int) -> bool:
     """Whether two threads work on so many bytes: as asked for, else where there are cores and it pays."""
     if workers is not None:
         return workers > 1
@@ -102,7 +102,7 @@ class Decap(Pass):
     def run_on(self, sink: Sink, workers: int | None, progress: Progress | None) -> None:
         """Do `run` with one thread or two, whatever is asked for and possible."""
         sink.whole_pages = self.files.size is not None  # else it may be long until the next bytes come
-        if not (self._are_files and sink.is_own_file and _use_two(workers, self.files.size or 0)):
+        if not (self._are_files and sink.is_own_file and use_two(workers, self.files.size or 0)):
             self.run(sink, progress)
             return
         from vxtap.pipeline import Pipeline  # only here: small captures are done by then

@@ -109,6 +109,8 @@ def test_the_comparison_is_not_empty(name: str) -> None:
     """What tshark takes for tunnels, counted without the library."""
     counts = {"01": 18, "03": 38, "09": 147, "11": 16, "12": 12, "13": 44, "15": 24, "16": 12, "17": 31, "18": 25}
     counts |= {"07-mtu1500-frag-nva1": 173, "07-mtu1500-frag-nva2-head": 35, "19": 6, "20": 12}
+    counts |= {"02-lb-asym-nva1": 337, "02-lb-asym-nva2": 383, "02-lb-asym-src": 0}
+    counts |= {"14-egress-only-nva1": 18, "14-egress-only-src": 0}
     (wanted,) = [count for start, count in counts.items() if name.startswith(start)]
     rows = tunnels(DATA / name, PORTS)
     assert len(rows) == wanted

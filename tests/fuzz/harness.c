@@ -225,6 +225,7 @@ static void check_same_census(const vxt_census *a, const vxt_census *b)
 {
     check_same_counters(&a->interfaces, &b->interfaces);
     check_same_counters(&a->ports, &b->ports);
+    REQUIRE(a->unreachables == b->unreachables);
     REQUIRE(a->tunnels.count == b->tunnels.count && a->tunnels.other == b->tunnels.other);
     for (uint32_t i = 0; i < a->tunnels.count; i++) {
         const vxt_tunnel_row *x = &a->tunnels.rows[i], *y = &b->tunnels.rows[i];

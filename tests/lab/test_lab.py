@@ -53,7 +53,7 @@ def test_bundled(path: Path, how: dict[str, Any]) -> None:
 
 
 def test_all_are_bundled() -> None:
-    assert len(BUNDLED) == 15
+    assert len(BUNDLED) == 20
 
 
 @pytest.mark.needs_lab

@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         dedup=args.dedup,
         window=args.window,
         align=args.align,
+        workers=args.workers,
     )
     with Bar("merge", quiet=args.quiet) as bar:
         done = run_merge(args.input, args.output, options, bar.advance)

@@ -173,6 +173,12 @@ def _add_merge(commands: _Commands, common: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write inner packets that have no Ethernet header behind one that is made up",
     )
+    merge.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="threads: with 2, one reads while the other writes (default: 2 for a large file, else 1)",
+    )
     merge.set_defaults(run=_lazily("merge"))
 
 
@@ -208,6 +214,35 @@ def _add_info(commands: _Commands, common: argparse.ArgumentParser) -> None:
     info.set_defaults(run=_lazily("info"))
 
 
+def _add_health(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    health = commands.add_parser(
+        "health",
+        parents=[common],
+        formatter_class=_formatter,
+        help="tell how complete a mirror is, by the captures of its collectors",
+        description="Tell how complete a mirror is, by the captures of its collectors alone: holes in time, one-way"
+        " conversations, what is cut, lost or doubled, and the likely causes. With --strict the exit status is 1 where"
+        " something is missing or was not read, too.",
+    )
+    health.add_argument("input", metavar="IN", nargs="+", help=_INPUT)
+    health.add_argument(
+        "--gap", metavar="TIME", default="5s", help="silence of a tunnel source that can be a hole (default 5s)"
+    )
+    health.add_argument(
+        "--mtu", metavar="BYTES", type=int, default=1500, help="MTU that lengths are held against (default 1500)"
+    )
+    health.add_argument(
+        "--dedup",
+        metavar="TIME",
+        default="2ms",
+        help="what another vantage point has seen this long before is a duplicate (default 2ms)",
+    )
+    health.add_argument(
+        "--window", metavar="TIME", default="10ms", help="how far an input may itself be out of order (default 10ms)"
+    )
+    health.set_defaults(run=_lazily("health"))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser; every command stores its function as `run`."""
     parser = argparse.ArgumentParser(
@@ -220,6 +255,6 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     common = _common()
 
-    for add in (_add_decap, _add_merge, _add_compare, _add_info):
+    for add in (_add_decap, _add_merge, _add_compare, _add_health, _add_info):
         add(commands, common)
     return parser

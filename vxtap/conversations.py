@@ -1,0 +1,266 @@
+"""Conversations: one row for all packets between two ends (`flows`), also in a stream (`FlowTable`)."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vxtap import _flows
+from vxtap.errors import OptionError
+from vxtap.layout import FLOW, PACKET
+from vxtap.options import DEFAULT_PORTS, Options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import SupportsIndex, Unpack
+
+    from vxtap.options import Numbers, OuterOptions
+    from vxtap.source import Source, Sources
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+    Packets = np.ndarray[tuple[int], np.dtype[np.void]]
+    Flows = np.ndarray[tuple[int], np.dtype[np.void]]
+
+#: Seconds of silence after which a conversation is given, and how many can go on at a time.
+IDLE, MOST = 120.0, _flows.MAX_FLOWS
+_NS = 1_000_000_000
+_LONGEST = (1 << 62) // _NS  # seconds
+# Packets that are put in order at a time, and rows that are fetched at a time.
+_BATCH, _ROWS = 1 << 16, 1 << 12
+_SEED = int.from_bytes(os.urandom(8), "little")
+
+
+def _check_idle(value: float) -> int:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        seconds = float(value)
+    except (TypeError, ValueError):
+        raise OptionError(f"idle: expected seconds, got {value!r}") from None
+    if not seconds >= 0:
+        raise OptionError(f"idle: expected seconds, at least 0, got {value!r}")
+    return int(min(seconds, _LONGEST) * _NS)
+
+
+def _check_most(value: SupportsIndex) -> int:
+    try:
+        most = operator.index(value)
+    except TypeError:
+        raise OptionError(f"most: expected a number of conversations, got {value!r}") from None
+    if isinstance(value, bool) or not 1 <= most <= MOST:
+        raise OptionError(f"most: {value!r} is not within 1 to {MOST:,}")
+    return most
+
+
+def _whole_rows(packets: Array) -> Iterator[Packets]:
+    """The packets as pieces of memory that hold the record and nothing else."""
+    names = getattr(getattr(packets, "dtype", None), "names", None) or ()
+    missing = [name for name in PACKET.names or () if name not in names]
+    if missing:
+        raise OptionError(
+            f"flows: expected rows with all columns of vxtap.PACKET, {missing[0]!r} is missing: read without `columns`"
+        )
+    flat = packets.reshape(-1)
+    if flat.dtype == PACKET and flat.flags.c_contiguous and flat.ctypes.data % 8 == 0:
+        yield flat
+        return
+    for at in range(0, flat.size, _BATCH):  # np.concatenate leaves out the record's padding
+        rows = np.zeros(min(_BATCH, flat.size - at), PACKET)
+        for name in PACKET.names or ():
+            rows[name] = flat[name][at : at + _BATCH]
+        yield rows
+
+
+def _joined(parts: list[Flows]) -> Flows:
+    """The parts one after the other. Not by np.concatenate, which leaves out the padding of rows."""
+    rows = np.empty(sum(map(len, parts)), FLOW)
+    at = 0
+    for part in parts:
+        rows[at : at + len(part)] = part
+        at += len(part)
+    return rows
+
+
+class FlowTable:
+    """Conversations out of batches of packets, in bounded memory.
+
+    A conversation is given as a row when it ends: after `idle` seconds of silence, when another connection begins
+    between its ports, or when more than `most` go on at a time (then the one that was silent for longest). `rest` gives
+    the others.
+
+    Parameters
+    ----------
+    idle : float
+        Seconds of silence, on the clock of the capture.
+    most : int
+        Conversations that go on at a time, at most 2^20. The memory, about 350 bytes for each, grows as it is needed.
+
+    Raises
+    ------
+    OptionError
+        For options that make no sense.
+
+    Examples
+    --------
+    >>> table = FlowTable()
+    >>> with vxtap.open("nva.pcap") as capture:
+    ...     for batch in capture.batches():
+    ...         finished = table.take(batch)
+    ... others = table.rest()
+    """
+
+    def __init__(self, *, idle: float = IDLE, most: SupportsIndex = MOST) -> None:
+        self._table = _flows.Table(seed=_SEED, idle=_check_idle(idle), most=_check_most(most))
+
+    def take(self, packets: Array) -> Flows:
+        """Take packets, and give the conversations that are over by now.
+
+        Parameters
+        ----------
+        packets : numpy.ndarray
+            Rows with all columns of `vxtap.PACKET`, in the order of their times; slightly out of order will do. Rows
+            whose `status` is not OK are skipped, and those without IP counted.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of dtype `vxtap.FLOW`, memory of its own, in the order in which they ended; mostly empty.
+
+        Raises
+        ------
+        OptionError
+            Where a column is missing.
+        """
+        found = [rows for piece in _whole_rows(packets) if piece.size for rows in self._take(piece)]
+        return _joined(found)
+
+    def _take(self, packets: Packets) -> Iterator[Flows]:
+        memory, done = memoryview(packets.view(np.uint8)), 0
+        while done < packets.size:
+            rows = np.empty(_ROWS, FLOW)
+            done, made = self._table.add(memory, done, memoryview(rows.view(np.uint8)))
+            yield rows[:made]
+
+    def rest(self) -> Flows:
+        """Give all that are still going on, the one that was silent for longest first; the table is empty then.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of dtype `vxtap.FLOW`, memory of its own.
+        """
+        rows = np.empty(self._table.open, FLOW)
+        self._table.end(memoryview(rows.view(np.uint8)) if rows.size else bytearray())
+        return rows
+
+    def __len__(self) -> int:
+        """How many are going on."""
+        return self._table.open
+
+    @property
+    def packets(self) -> int:
+        """Packets that were taken: those of conversations, and those that were not."""
+        return self._table.counts[0]
+
+    @property
+    def not_ip(self) -> int:
+        """Packets without IP (ARP, ...), which belong to no conversation."""
+        return self._table.counts[1]
+
+    @property
+    def skipped(self) -> int:
+        """Rows of frames that were not decapsulated, which ``frames="all"`` gives."""
+        return self._table.counts[2]
+
+
+def _in_order(packets: Packets) -> Iterator[Packets]:
+    """The packets in the order of their times, those without one last; as they are where they are in order."""
+    times = packets["ts"].reshape(-1)
+    if not (times[1:] < times[:-1]).any():
+        yield packets
+        return
+    order = np.argsort(times, kind="stable")
+    for at in range(0, order.size, _BATCH):
+        yield packets.reshape(-1)[order[at : at + _BATCH]]
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.names is not None
+
+
+def _are_sources(value: object) -> bool:
+    """Whether this is something to read, rather than packets that were read."""
+    if isinstance(value, list | tuple):
+        return not all(map(_is_rows, value))
+    is_object = isinstance(value, str | bytes | bytearray | memoryview | os.PathLike | np.ndarray)
+    return is_object or hasattr(value, "read") or not isinstance(value, Iterable)
+
+
+def _batches_of(value: Any, options: Options) -> Iterator[Packets]:
+    """All packets in time order, some at a time."""
+    if _is_rows(value):
+        yield from _in_order(value)
+    elif _are_sources(value):
+        from vxtap.merging import Merged  # only here: arrays need none of it
+
+        with Merged(value if isinstance(value, list | tuple) else [value], options) as merged:
+            yield from merged.batches(_BATCH)
+    else:
+        yield from value
+
+
+def flows(
+    packets: Array | Iterable[Array] | Source | list[Sources] | tuple[Sources, ...],
+    *,
+    idle: float = IDLE,
+    most: SupportsIndex = MOST,
+    ports: Numbers = DEFAULT_PORTS,
+    vni: Numbers | None = None,
+    **outer: Unpack[OuterOptions],
+) -> Flows:
+    """Give one row for every conversation: who, when, how much each way, and what of it is missing.
+
+    A conversation is what two ends say to each other in one VNI: addresses, IP protocol and ports (ICMP: the type that
+    asks and the one that answers), in both directions. docs/flows.md has the columns and rules.
+
+    Parameters
+    ----------
+    packets : numpy.ndarray, iterable of numpy.ndarray, or sources
+        Rows with all columns of `vxtap.PACKET`, which are sorted by time where they are not in order; or batches of
+        them, which are taken as they come (an opened capture gives such); or one source or a list of sources as for
+        `vxtap.read`, which are merged in time order and read in bounded memory.
+    idle : float
+        Seconds of silence after which a conversation ends: what comes later is another row, with `continued` set.
+    most : int
+        Conversations that can go on at a time, at most 2^20. When there are more, the one that was silent for longest
+        is given as if it were idle.
+    ports, vni, tunnels, depth, once, partial, fragment_timeout, fragment_memory
+        For sources: see `vxtap.Options`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of dtype `vxtap.FLOW`, memory of its own, in the order of `first`. Packets without IP are in no row:
+        `vxtap.conversations.FlowTable` counts them.
+
+    Raises
+    ------
+    OptionError
+        For options that make no sense, or rows that lack a column.
+    FormatError, OSError
+        As `vxtap.read`.
+
+    Examples
+    --------
+    >>> rows = vxtap.flows(vxtap.read("nva.pcap"))
+    >>> rows[rows["one_way"] != 0]
+    """
+    options = Options(ports=ports, vni=vni, **outer)
+    table = FlowTable(idle=idle, most=most)
+    found = [table.take(batch) for batch in _batches_of(packets, options)]
+    rows = _joined([*found, table.rest()])
+    return rows[np.argsort(rows["first"], kind="stable")]
