@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 900
 BENCH ?=
 NOT_ASAN := --ignore=tests/c --ignore=tests/flood --ignore=tests/differential --ignore=tests/unit/test_strategies.py \
+	--ignore=tests/lab/test_end_to_end.py \
 	--deselect=tests/unit/test_fragment_limits.py::test_no_memory \
 	--deselect='tests/property/test_cuts.py::test_files[pcap-pieces]' \
 	--deselect='tests/property/test_cuts.py::test_files[dumpcap-pieces]'
@@ -99,11 +100,11 @@ $(VENV)/report: $(VENV)/testing
 	$(BIN)/python -m pip install -q --group report
 	@touch $@
 
-# tshark, which some tests compare with, clang for fuzzing, valgrind for counting: taken where they can be had without
-# asking anybody.
-TOOLS := tshark clang valgrind
+# tshark, which some tests compare with, clang for fuzzing, valgrind for counting, and what the lab's network is built of:
+# taken where they can be had without asking anybody. PROGRAM:PACKAGE where the package has another name.
+TOOLS := tshark clang valgrind tcpdump ethtool ip:iproute2 tc:iproute2 nsenter:util-linux
 tools:
-	@for tool in $(TOOLS); do command -v $$tool >/dev/null 2>&1 || missing="$$missing $$tool"; done; \
+	@for tool in $(TOOLS); do command -v $${tool%%:*} >/dev/null 2>&1 || missing="$$missing $${tool##*:}"; done; \
 	if [ -n "$$missing" ] && command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
 		export DEBIAN_FRONTEND=noninteractive; \
 		apt-get install -y -qq $$missing >/dev/null 2>&1 || { apt-get update -qq >/dev/null 2>&1; \

@@ -97,7 +97,7 @@ enum {
     X(FRAGMENT_OVERLAP, FRAME, fragment_overlap, "a fragment of a datagram that was refused: two of them overlap")     \
     X(INNER_TYPE, FRAME, inner_type, "a tunnel, but not of Ethernet or IP, or a kind of GRE that was not asked for")   \
     X(FILTERED, FRAME, filtered, "a tunnel, but its VNI was not asked for")                                            \
-    X(NO_ETHERNET, FRAME, no_ethernet, "an inner packet without Ethernet, for which a classic pcap has no place")      \
+    X(NO_ETHERNET, FRAME, no_ethernet, "an inner packet without Ethernet, for which the output has no place")          \
     X(KEPT, FRAME, kept, "not decapsulated and written as it was (`keep_others`)")                                     \
     X(MORE_INPUT, STEP, more_input, "the buffer ends within a record: call again with more bytes")                     \
     X(MORE_OUTPUT, STEP, more_output, "the output is full: call again with room")                                      \

@@ -124,9 +124,8 @@ static vxt_status open_tunnels(const vxt_options *options, const vxt_ip *ip, vxt
     return status;
 }
 
-/* Fill what is left of the row, whose outcome is known. `span` is where the stages got to. */
-static VXT_HOT void settle(vxt_link_kind usual, const vxt_frame *frame, const vxt_options *options, vxt_status status,
-                           vxt_span span, vxt_link_kind inside, vxt_packet *r)
+/* The outcome, and what the row is about: the inner frame, or the whole one. */
+static VXT_HOT void set_outcome(const vxt_frame *frame, vxt_status status, vxt_span span, vxt_packet *r)
 {
     vxt_span whole = status == VXT_OK ? span : vxt_span_of(frame->data, frame->wirelen);
 
@@ -136,6 +135,13 @@ static VXT_HOT void settle(vxt_link_kind usual, const vxt_frame *frame, const vx
     r->wirelen = vxt_span_wire(whole);
     if (r->caplen < r->wirelen)
         r->flags |= VXT_FLAG_TRUNCATED;
+}
+
+/* Fill what is left of the row, whose outcome is known. `span` is where the stages got to. */
+static VXT_HOT void settle(vxt_link_kind usual, const vxt_frame *frame, const vxt_options *options, vxt_status status,
+                           vxt_span span, vxt_link_kind inside, vxt_packet *r)
+{
+    set_outcome(frame, status, span, r);
     if (status != VXT_OK)
         return;
     if (inside != VXT_LINK_ETHERNET) {
@@ -194,7 +200,18 @@ static vxt_status join(const vxt_frame *frame, const vxt_options *options, vxt_f
     return vxt_ip_resume(span, ip);
 }
 
-/* What framing knows, and the stages up to second sight. */
+/* What framing knows. */
+static VXT_HOT void begin_row(const vxt_frame *frame, const vxt_options *options, vxt_packet *r)
+{
+    vxt_packet_clear(r);
+    r->ts = frame->ts;
+    r->frame = frame->number;
+    r->source = options->source;
+    r->interface = frame->interface_number;
+    r->flags = frame->flags;
+}
+
+/* That, and the stages up to second sight. */
 static VXT_HOT vxt_status outer(vxt_link_kind usual, const vxt_frame *frame, const vxt_options *options,
                                 vxt_memory *memory, vxt_span *span, vxt_ip *ip, vxt_packet *r)
 {
@@ -202,12 +219,7 @@ static VXT_HOT vxt_status outer(vxt_link_kind usual, const vxt_frame *frame, con
     vxt_link link;
     vxt_span packet;
 
-    vxt_packet_clear(r);
-    r->ts = frame->ts;
-    r->frame = frame->number;
-    r->source = options->source;
-    r->interface = frame->interface_number;
-    r->flags = frame->flags;
+    begin_row(frame, options, r);
     *span = vxt_span_of(frame->data, frame->wirelen);
     if (status != VXT_OK || (status = outer_link(usual, frame, span, &link, r)) != VXT_OK)
         return status;
@@ -245,14 +257,57 @@ static vxt_status go_round(const vxt_frame *frame, const vxt_options *options, v
     return VXT_OK;
 }
 
+/* Second sights among frames that are their own inner frames: as everywhere, of IP packets with sound headers. */
+static vxt_status look_plain(const vxt_frame *frame, const vxt_options *options, vxt_sights *sights, vxt_span packet,
+                             const vxt_link *link)
+{
+    vxt_span rest = packet;
+    vxt_ip ip;
+
+    if (!is_looked_at(frame, options) || vxt_ip_parse(link->ethertype, VXT_IP_TO_FRAGMENT, 0, &rest, &ip) != VXT_OK)
+        return VXT_OK;
+    return look(frame, sights, packet, rest, link);
+}
+
+/* Without tunnels: all of an Ethernet frame; behind another link header, what it is the header of. */
+static VXT_APART vxt_status take_plain(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory,
+                                       vxt_packet *r, vxt_span *inner)
+{
+    vxt_span whole = vxt_span_of(frame->data, frame->wirelen), packet = whole;
+    bool raw = frame->link != VXT_LINK_ETHERNET;
+    vxt_link link = {0};
+    vxt_status status = frame->status;
+
+    begin_row(frame, options, r);
+    if (status == VXT_OK && (status = outer_link(VXT_LINK_UNKNOWN, frame, &packet, &link, r)) == VXT_OK)
+        status = look_plain(frame, options, &memory->sights, packet, &link);
+    if (status > VXT_KEPT) /* a step */
+        return status;
+    *inner = status == VXT_OK && raw ? packet : whole;
+    set_outcome(frame, status, *inner, r);
+    if (!raw)
+        r->flags &= ~(uint32_t)VXT_FLAG_OUTER_VLAN; /* the tag is the inner frame's, and told there */
+    if (status != VXT_OK)
+        return VXT_OK;
+    if (raw) {
+        r->flags |= VXT_FLAG_INNER_RAW;
+        r->ethertype = link.ethertype;
+    }
+    vxt_inner_parse(*inner, options->level, false, r);
+    return VXT_OK;
+}
+
 VXT_APART vxt_status vxt_decap_any(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory,
                                    vxt_packet *r, vxt_span *inner)
 {
     vxt_link_kind inside = VXT_LINK_UNKNOWN;
     vxt_span span;
     vxt_ip ip;
-    vxt_status status = outer(VXT_LINK_UNKNOWN, frame, options, memory, &span, &ip, r);
+    vxt_status status;
 
+    if (options->plain)
+        return take_plain(frame, options, memory, r, inner);
+    status = outer(VXT_LINK_UNKNOWN, frame, options, memory, &span, &ip, r);
     if (status > VXT_KEPT) /* a step */
         return status;
     if (status == VXT_OK && (ip.fragment || options->depth > 1))

@@ -82,7 +82,7 @@ static vxt_status pass_extension(extension kind, vxt_span *span, vxt_ip *ip)
     if (kind == FRAGMENT) {
         uint16_t fragment = vxt_be16(h + 2);
         ip->id = vxt_be32(h + 4);
-        ip->fragment = (fragment & 0xfff9) != 0;
+        ip->fragment |= (fragment & 0xfff9) != 0; /* one header that says so is enough */
         ip->more = fragment & 1;
         ip->fragment_offset = fragment >> 3;
         ip->later = ip->fragment_offset != 0;

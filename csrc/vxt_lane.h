@@ -20,23 +20,19 @@ typedef enum vxt_entry_state {
     VXT_ENTRY_DONE     /* it has come out, or was dropped */
 } vxt_entry_state;
 
-/* What is remembered of a packet to find its duplicates; see vxt_duplicates.h. */
-typedef struct vxt_twin {
+/* What tells its duplicates; see vxt_duplicates.h. */
+typedef struct vxt_mark {
     vxt_same same;
-    vxt_place next;      /* the one before it in its chain; a lane of none: the end */
-    uint64_t instance;   /* the packet of which this is a sight, by its number */
-    int64_t first;       /* time of the first sight of that */
-    uint32_t vantage;    /* where this one was seen */
-    uint32_t first_from; /* and the first one */
-    bool crowded;        /* more are like it than are looked at */
-} vxt_twin;
+    uint64_t group;   /* hash of all that two sights of one packet have in common, captured payload included */
+    uint32_t vantage; /* where this one was seen */
+} vxt_mark;
 
 typedef struct vxt_entry {
     uint32_t size; /* of all of it, a multiple of 8 */
     uint8_t state; /* vxt_entry_state; a gap has these two only */
     uint32_t caplen;
     int64_t at; /* the time that it is ordered by: its own, or that of the one before it, where it has none */
-    vxt_twin twin;
+    vxt_mark mark;
     vxt_packet r; /* its inner frame follows */
 } vxt_entry;
 

@@ -1,6 +1,6 @@
 #include "vxt_merge.h"
 
-enum { PIECE_HEADER = 16, PIECE_ALIGN = 8 };
+enum { PIECE_HEADER = 16, PIECE_ALIGN = 8, FETCHED = 64, MOST_FETCHED = 1024 };
 
 void vxt_merge_begin(vxt_merge *merge)
 {
@@ -12,22 +12,13 @@ void vxt_merge_begin(vxt_merge *merge)
 
 /* ---------------------------------------------------------------- in */
 
-/* Give back the room of what has come out; of what may still have duplicates only with `all`. */
-static void free_front(vxt_merge *merge, vxt_lane *lane, bool all)
+/* Give back the room of what has come out. */
+static void free_front(vxt_lane *lane)
 {
-    const vxt_duplicates *duplicates = merge->duplicates;
-
     while (lane->tail < lane->head) {
         const vxt_entry *entry = vxt_lane_at(lane, lane->tail);
-        if (entry->state == VXT_ENTRY_DONE) {
-            bool fresh = duplicates && entry->at >= vxt_time_minus(merge->now, duplicates->window);
-            if (fresh && !all)
-                return;
-            if (fresh)
-                merge->duplicates->forgotten++;
-        } else if (entry->state != VXT_ENTRY_GAP) {
+        if (entry->state != VXT_ENTRY_DONE && entry->state != VXT_ENTRY_GAP)
             return;
-        }
         lane->tail += entry->size;
     }
 }
@@ -86,8 +77,8 @@ static vxt_status push_one(vxt_merge *merge, uint32_t number, const vxt_packet *
     pass_piece(r, supply);
     if (merge->duplicates)
         vxt_duplicates_read(merge->duplicates, lane, entry);
-    else if (merge->key)
-        entry->twin.same = vxt_same_of(merge->seed, vxt_entry_frame(entry), r);
+    else if (merge->identify)
+        entry->mark.same = vxt_same_of(merge->seed, vxt_entry_frame(entry), r);
     vxt_lane_add(lane, entry);
     queue_new(merge, number, entry, lane->head - entry->size);
     return VXT_OK;
@@ -106,18 +97,19 @@ vxt_status vxt_merge_push(vxt_merge *merge, uint32_t lane, const vxt_packet *row
     return status;
 }
 
-bool vxt_merge_forget(vxt_merge *merge, uint32_t lane)
+/* A lane that is full of what came out, behind one packet that waits for its time: that has to come out early. */
+static bool is_blocked(const vxt_lane *lane)
 {
-    uint64_t tail = merge->lanes[lane].tail;
-
-    free_front(merge, &merge->lanes[lane], true);
-    return merge->lanes[lane].tail != tail;
+    return lane->full && lane->waits <= lane->size / 4 && vxt_lane_used(lane) > lane->size / 2;
 }
 
 void vxt_merge_full(vxt_merge *merge, uint32_t lane)
 {
+    free_front(&merge->lanes[lane]);
     merge->lanes[lane].full = true;
     merge->stale = true;
+    if (is_blocked(&merge->lanes[lane]))
+        merge->forced = lane + 1;
 }
 
 void vxt_merge_ended(vxt_merge *merge, uint32_t lane)
@@ -143,18 +135,11 @@ static void find_safe(vxt_merge *merge)
     }
 }
 
-/* A lane that is full of what came out, behind one packet that waits for its time: that has to come out early. */
-static bool is_blocked(const vxt_lane *lane)
-{
-    return lane->full && lane->tail < lane->head && lane->waits <= lane->size / 4 &&
-           vxt_lane_at(lane, lane->tail)->state != VXT_ENTRY_DONE;
-}
-
 static void make_room(vxt_merge *merge, uint32_t number)
 {
     vxt_lane *lane = &merge->lanes[number];
 
-    free_front(merge, lane, false);
+    free_front(lane);
     if (!lane->full)
         return;
     if (is_blocked(lane)) {
@@ -163,6 +148,19 @@ static void make_room(vxt_merge *merge, uint32_t number)
         lane->full = false;
         merge->stale = true;
     }
+}
+
+/* Have the first lines of an entry, and the one behind it, in the cache by the time that it comes out. */
+static void fetch(const vxt_lane *lane, const vxt_entry *entry)
+{
+#if defined(__GNUC__)
+    uint64_t at = lane->turn, end = at + entry->size;
+
+    for (at += 64; at < end + FETCHED && at < lane->turn + MOST_FETCHED; at += 64)
+        __builtin_prefetch(vxt_lane_at(lane, at));
+#else
+    (void)lane, (void)entry;
+#endif
 }
 
 /* The lane's next entry in turn takes the place of one that has come out. */
@@ -179,6 +177,7 @@ static void queue_turn(vxt_merge *merge, uint32_t number, bool first)
         return;
     }
     next = (vxt_next){vxt_lane_at(lane, lane->turn)->at, {lane->turn, number}};
+    fetch(lane, vxt_lane_at(lane, lane->turn));
     if (first)
         vxt_queue_replace(&merge->queue, next);
     else
@@ -188,14 +187,21 @@ static void queue_turn(vxt_merge *merge, uint32_t number, bool first)
 /* What has become of a packet. */
 typedef enum fate { GIVEN, DROPPED, UNFIT } fate;
 
-static void settle(vxt_merge *merge, vxt_place place, fate what)
+/* The packet that comes next, and what it will be settled as. */
+typedef struct candidate {
+    vxt_place place;
+    vxt_question question;
+    fate fate;
+} candidate;
+
+static void settle(vxt_merge *merge, const candidate *next)
 {
+    vxt_place place = next->place;
     vxt_lane *lane = &merge->lanes[place.lane];
     vxt_entry *entry = vxt_lane_at(lane, place.at);
     bool first = !merge->forced, in_turn = entry->state == VXT_ENTRY_IN_TURN;
+    fate what = next->fate;
 
-    if (merge->duplicates)
-        vxt_duplicates_note(merge->duplicates, merge->lanes, place, what == DROPPED);
     lane->given += what == GIVEN;
     lane->dropped += what == DROPPED;
     lane->unfit += what == UNFIT;
@@ -203,6 +209,8 @@ static void settle(vxt_merge *merge, vxt_place place, fate what)
         lane->late += what == GIVEN;
     else
         merge->now = entry->at;
+    if (merge->duplicates && what != UNFIT)
+        vxt_duplicates_note(merge->duplicates, entry, &next->question, merge->now);
     merge->forced = 0;
     entry->state = VXT_ENTRY_DONE;
     lane->waits -= entry->size;
@@ -239,33 +247,48 @@ static vxt_status find_next(vxt_merge *merge, vxt_place *place)
     return VXT_OK;
 }
 
-/* The next packet that is no duplicate. */
-static vxt_status next_kept(vxt_merge *merge, vxt_place *place)
+static bool is_duplicate(const vxt_merge *merge, candidate *next)
+{
+    const vxt_entry *entry = vxt_lane_at(&merge->lanes[next->place.lane], next->place.at);
+
+    return merge->duplicates && vxt_duplicates_look(merge->duplicates, entry, &next->question);
+}
+
+static bool is_unfit(const vxt_merge *merge, const vxt_output *output, vxt_place place)
+{
+    return output && vxt_output_fit(output, &vxt_lane_at(&merge->lanes[place.lane], place.at)->r) != VXT_OK;
+}
+
+/* The next packet that comes out: what an output has no place for, and duplicates, are settled on the way. */
+static vxt_status next_out(vxt_merge *merge, const vxt_output *output, candidate *next)
 {
     vxt_status status;
 
-    while ((status = find_next(merge, place)) == VXT_OK) {
-        vxt_entry *entry = vxt_lane_at(&merge->lanes[place->lane], place->at);
-        if (!merge->duplicates || !vxt_duplicates_look(merge->duplicates, merge->lanes, entry))
+    while ((status = find_next(merge, &next->place)) == VXT_OK) {
+        if (merge->duplicates && (status = vxt_duplicates_room(merge->duplicates, merge->now)) != VXT_OK)
+            return status;
+        next->fate = is_unfit(merge, output, next->place) ? UNFIT : is_duplicate(merge, next) ? DROPPED : GIVEN;
+        if (next->fate == GIVEN || (next->fate == DROPPED && merge->mark))
             return VXT_OK;
-        settle(merge, *place, DROPPED);
+        settle(merge, next);
     }
     return status;
 }
 
-static vxt_status put_row(const vxt_merge *merge, vxt_place place, vxt_room *room)
+static vxt_status put_row(const vxt_merge *merge, const candidate *next, vxt_room *room)
 {
-    const vxt_entry *entry = vxt_lane_at(&merge->lanes[place.lane], place.at);
-    uint8_t *p = vxt_claim(room, merge->key ? sizeof(vxt_identified) : sizeof(vxt_packet));
-    uint64_t marks[2];
+    const vxt_entry *entry = vxt_lane_at(&merge->lanes[next->place.lane], next->place.at);
+    uint8_t *p = vxt_claim(room, merge->identify ? sizeof(vxt_identified) : sizeof(vxt_packet));
+    vxt_identified *row = (vxt_identified *)(void *)p;
 
     if (!p)
         return VXT_MORE_OUTPUT;
-    memcpy(p, &entry->r, sizeof entry->r);
-    if (merge->key) {
-        marks[0] = entry->twin.same.identity;
-        marks[1] = vxt_same_digest(merge->key, vxt_entry_frame(entry), &entry->twin.same);
-        memcpy(p + offsetof(vxt_identified, identity), marks, sizeof marks);
+    row->r = entry->r;
+    if (next->fate == DROPPED)
+        row->r.flags |= VXT_FLAG_DUPLICATE;
+    if (merge->identify) {
+        row->identity = entry->mark.same.identity;
+        row->digest = vxt_same_digest(merge->key, vxt_entry_frame(entry), &entry->mark.same);
     }
     return VXT_OK;
 }
@@ -273,30 +296,28 @@ static vxt_status put_row(const vxt_merge *merge, vxt_place place, vxt_room *roo
 vxt_status vxt_merge_rows(vxt_merge *merge, void *rows, size_t size, size_t *count)
 {
     vxt_room all = vxt_room_of(rows, size), room = all;
-    vxt_place place;
+    candidate next;
     vxt_status status;
 
-    while ((status = next_kept(merge, &place)) == VXT_OK && (status = put_row(merge, place, &room)) == VXT_OK)
-        settle(merge, place, GIVEN);
-    *count = vxt_written(room, all) / (merge->key ? sizeof(vxt_identified) : sizeof(vxt_packet));
+    while ((status = next_out(merge, NULL, &next)) == VXT_OK && (status = put_row(merge, &next, &room)) == VXT_OK)
+        settle(merge, &next);
+    *count = vxt_written(room, all) / (merge->identify ? sizeof(vxt_identified) : sizeof(vxt_packet));
     return status;
 }
 
 vxt_status vxt_merge_capture(vxt_merge *merge, vxt_output *output, uint8_t *out, size_t size, size_t *made)
 {
     vxt_room all = vxt_room_of(out, size), room = all;
-    vxt_place place;
+    candidate next;
     vxt_status status;
 
-    while ((status = next_kept(merge, &place)) == VXT_OK) {
-        const vxt_lane *lane = &merge->lanes[place.lane];
-        const vxt_entry *entry = vxt_lane_at(lane, place.at);
-        bool fits = vxt_output_fit(output, &entry->r) == VXT_OK;
-        if (fits)
-            status = vxt_output_put(output, NULL, vxt_entry_frame(entry), &entry->r, lane->fine, &room);
+    while ((status = next_out(merge, output, &next)) == VXT_OK) {
+        const vxt_lane *lane = &merge->lanes[next.place.lane];
+        const vxt_entry *entry = vxt_lane_at(lane, next.place.at);
+        status = vxt_output_put(output, NULL, vxt_entry_frame(entry), &entry->r, lane->fine, &room);
         if (status != VXT_OK)
             break;
-        settle(merge, place, fits ? GIVEN : UNFIT);
+        settle(merge, &next);
     }
     *made = vxt_written(room, all);
     return status;

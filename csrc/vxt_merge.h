@@ -25,8 +25,10 @@ typedef struct vxt_merge {
     int64_t now;                /* the latest time that has come out */
     bool stale;                 /* `safe` and `wanted` are to be found anew */
     bool frames;                /* inner frames are held, not only rows */
+    bool identify;              /* rows are vxt_identified */
+    bool mark;                  /* duplicates are rows too, with VXT_FLAG_DUPLICATE; not for a capture */
     vxt_duplicates *duplicates; /* NULL: they are not looked for */
-    const vxt_key *key;         /* for digests: rows are to be identified; else NULL */
+    const vxt_key *key;         /* for digests */
     uint64_t seed;
     uint32_t forced; /* 1 + a lane whose first entry stands in the way */
 } vxt_merge;
@@ -43,13 +45,10 @@ typedef struct vxt_supply {
 void vxt_merge_begin(vxt_merge *merge);
 
 /* Rows of a source, in its order. `*taken` of them now lie in its lane. VXT_OK; MORE_OUTPUT where the lane has no room
- * for the next one: give it some (vxt_lane_move, or else vxt_merge_forget), or say that there is none (vxt_merge_full).
+ * for the next one: give it some (vxt_lane_move), or say that there is none (vxt_merge_full).
  * MALFORMED: the frame of a row is not in its supply. */
 vxt_status vxt_merge_push(vxt_merge *merge, uint32_t lane, const vxt_packet *rows, size_t count, vxt_supply *supply,
                           size_t *taken);
-
-/* Forget what could still have had duplicates, to make room in a lane: whether that made any. */
-bool vxt_merge_forget(vxt_merge *merge, uint32_t lane);
 
 /* The lane gets no more room now, and is not waited for until some of it is free. */
 void vxt_merge_full(vxt_merge *merge, uint32_t lane);
@@ -57,7 +56,8 @@ void vxt_merge_full(vxt_merge *merge, uint32_t lane);
 /* Its source is at its end. */
 void vxt_merge_ended(vxt_merge *merge, uint32_t lane);
 
-/* The next packets in order, as rows, as long as there is room. MORE_INPUT or MORE_OUTPUT. */
+/* The next packets in order, as rows (aligned to 8), as long as there is room. MORE_INPUT, MORE_OUTPUT, or what
+ * vxt_duplicates_room wants. */
 vxt_status vxt_merge_rows(vxt_merge *merge, void *rows, size_t size, size_t *count);
 
 /* The same as a capture. `*made` bytes are written. */

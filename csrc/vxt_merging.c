@@ -11,5 +11,6 @@
 #include "vxt_lane.c"
 #include "vxt_queue.c"
 #include "vxt_vantage.c"
+#include "vxt_twins.c"
 #include "vxt_duplicates.c"
 #include "vxt_merge.c"

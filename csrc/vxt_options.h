@@ -22,6 +22,7 @@ typedef struct vxt_options {
     bool skipped_rows;    /* rows of skipped frames too */
     bool once;            /* drop second sights */
     bool partial;         /* of a datagram that is given up, its first fragment goes on alone */
+    bool plain;           /* no tunnels, and no ports then: every frame is itself the inner frame */
 } vxt_options;
 
 /* What comes to a UDP port: an enum vxt_tunnel, VXT_TUNNEL_NONE for a port that nobody asked for. */

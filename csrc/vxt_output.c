@@ -3,7 +3,12 @@
 #include "vxt_pcap.h"
 #include "vxt_write.h"
 
-enum { PREFACE_LEN = VXT_WRITE_SECTION_LEN + VXT_WRITE_INTERFACE_LEN, LINKTYPE_ETHERNET = 1, LINKTYPE_RAW = 101 };
+enum {
+    PREFACE_LEN = VXT_WRITE_SECTION_LEN + VXT_WRITE_INTERFACE_LEN,
+    LINKTYPE_ETHERNET = 1,
+    LINKTYPE_RAW = 101,
+    LEAST_ETHERTYPE = 0x600 /* below that, the two bytes are a length */
+};
 
 /* One frame on its way out: what it holds, and how long it is with the Ethernet header that is made up for it. */
 typedef struct outgoing {
@@ -141,9 +146,17 @@ static vxt_status put_pcapng(vxt_output *w, vxt_interface *it, const outgoing *f
     return VXT_OK;
 }
 
+/* The place of an inner packet without Ethernet: behind a header that is made up, or, of IP, the link type RAW. */
+static bool has_place(const vxt_output *w, uint16_t ethertype)
+{
+    if (w->ethernet)
+        return ethertype >= LEAST_ETHERTYPE;
+    return w->pcapng && (ethertype == VXT_ETHERTYPE_IPV4 || ethertype == VXT_ETHERTYPE_IPV6);
+}
+
 VXT_HOT vxt_status vxt_output_fit(const vxt_output *w, const vxt_packet *r)
 {
-    return !w->pcapng && is_raw(r) && !w->ethernet ? VXT_NO_ETHERNET : VXT_OK;
+    return is_raw(r) && !has_place(w, r->ethertype) ? VXT_NO_ETHERNET : VXT_OK;
 }
 
 VXT_HOT vxt_status vxt_output_put(vxt_output *w, vxt_interface *it, vxt_slice data, const vxt_packet *r, bool fine,

@@ -8,7 +8,7 @@
 
 typedef struct vxt_output {
     bool pcapng;          /* the format; else a classic pcap */
-    bool ethernet;        /* an inner frame that starts with IP is written behind a made-up Ethernet header */
+    bool ethernet;        /* an inner frame without Ethernet is written behind a made-up Ethernet header */
     bool started;         /* the file header has been written */
     bool nano;            /* a classic pcap's times are nanoseconds: to be set before the first frame */
     uint32_t interfaces;  /* pcapng interfaces written so far */
@@ -18,7 +18,7 @@ typedef struct vxt_output {
     vxt_tunnels *tunnels; /* memory of the caller: those of pcapng output */
 } vxt_output;
 
-/* What becomes of a decapsulated frame: an inner packet without Ethernet has no place in a classic pcap. */
+/* What becomes of a decapsulated frame: for an inner packet without Ethernet there may be no place. */
 vxt_status vxt_output_fit(const vxt_output *w, const vxt_packet *r);
 
 /* Write a frame, `data`, of which r->caplen bytes count; before the first one, the file header. `it` is the interface

@@ -90,7 +90,8 @@ VXT_INLINE void vxt_packet_clear(vxt_packet *r)
     X(NO_TIME, 8, "the frame has no time, or one that 64 bits of nanoseconds do not hold")                             \
     X(REASSEMBLED, 9, "the frame completed a datagram of several fragments: the inner frame is not in one piece")      \
     X(NESTED, 10, "the inner frame came out of a tunnel within a tunnel (`depth`)")                                    \
-    X(INNER_RAW, 11, "the inner frame has no Ethernet header: it starts with IP")
+    X(INNER_RAW, 11, "the inner frame has no Ethernet header: it starts with the network layer's")                     \
+    X(DUPLICATE, 12, "another vantage point has seen the packet before (`vxtap.merging.Merged` with `mark`)")
 
 enum vxt_flag {
 #define X(name, bit, text) VXT_FLAG_##name = 1 << bit,
@@ -100,7 +101,7 @@ enum vxt_flag {
 
 /* Tunnels: X(NAME, value, name as an option, what carries it, UDP port by default, who parses it, meaning). */
 #define VXT_TUNNELS(X)                                                                                                 \
-    X(NONE, 0, "", NONE, 0, none, "no tunnel")                                                                         \
+    X(NONE, 0, "none", NONE, 0, none, "no tunnel: every frame of a plain capture is itself the inner frame")           \
     X(VXLAN, 1, "vxlan", UDP, 4789, vxlan, "VXLAN, RFC 7348")                                                          \
     X(VXLAN_GPE, 2, "vxlan-gpe", UDP, 4790, gpe, "generic protocol extension of VXLAN, draft-ietf-nvo3-vxlan-gpe")     \
     X(GENEVE, 3, "geneve", UDP, 6081, geneve, "Geneve, RFC 8926")                                                      \

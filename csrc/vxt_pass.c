@@ -1,5 +1,6 @@
 #include "vxt_pass.h"
 
+#include "vxt_icmp.h"
 #include "vxt_vxlan.h"
 
 size_t vxt_pass_recent(const vxt_pass *pass, uint64_t number)
@@ -49,8 +50,19 @@ VXT_HOT vxt_link_kind vxt_pass_usual(vxt_pass *pass, vxt_slice in, vxt_step *ste
 
 VXT_HOT bool vxt_pass_next_as(vxt_link_kind usual, vxt_pass *pass, vxt_step *step, vxt_packet *r)
 {
-    step->plausible = false;
+    step->telling = false;
     return vxt_decap_as(usual, &step->frame, &pass->options, &pass->memory, r, &step->inner);
+}
+
+/* Whether a frame that is no tunnel says of one that it leads nowhere. */
+static VXT_APART bool is_refusal(const vxt_frame *frame, const vxt_options *options)
+{
+    vxt_span span = vxt_span_of(frame->data, frame->wirelen);
+    vxt_link link;
+    vxt_ip ip;
+
+    return vxt_link_parse(frame->link, false, &span, &link) == VXT_OK &&
+           vxt_ip_parse(link.ethertype, VXT_IP_ALL, 0, &span, &ip) == VXT_OK && vxt_icmp_refuses(options, &ip, span);
 }
 
 vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_packet *r)
@@ -58,7 +70,7 @@ vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_pack
     vxt_frags *frags = &pass->memory.frags;
     vxt_status status;
 
-    step->plausible = false;
+    step->telling = false;
     if (pass->ending)
         return vxt_frags_leave_oldest(frags) ? VXT_GIVE_UP : VXT_MORE_INPUT;
     if ((status = vxt_reader_next(&pass->reader, in, &step->frame)) != VXT_OK)
@@ -70,7 +82,9 @@ vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_pack
     else
         status = vxt_decap(&step->frame, &pass->options, &pass->memory, r, &step->inner);
     if (status == VXT_OK && r->status == VXT_OTHER_PORT) /* now: once the frame is kept, its bytes may be overwritten */
-        step->plausible = vxt_vxlan_plausible(step->inner);
+        step->telling = vxt_vxlan_plausible(step->inner);
+    else if (status == VXT_OK && r->status == VXT_NOT_UDP && pass->census)
+        step->telling = is_refusal(&step->frame, &pass->options);
     return status;
 }
 
@@ -107,8 +121,10 @@ VXT_HOT void vxt_pass_census(vxt_pass *pass, const vxt_step *step, const vxt_pac
         vxt_counters_add(&pass->census->interfaces, r->interface);
     if (outcome == VXT_OK)
         count_tunnel(pass, r, step->frame.fine);
-    else if (r->status == VXT_OTHER_PORT && step->plausible)
+    else if (r->status == VXT_OTHER_PORT && step->telling)
         vxt_counters_add(&pass->census->ports, r->outer_dport);
+    else if (r->status == VXT_NOT_UDP && step->telling)
+        pass->census->unreachables++;
 }
 
 VXT_HOT void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step, const vxt_packet *r,

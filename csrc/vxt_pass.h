@@ -12,6 +12,7 @@ typedef struct vxt_census {
     vxt_tunnels tunnels;
     vxt_counters interfaces; /* frames by SLL2 interface index */
     vxt_counters ports;      /* UDP ports that carry what looks like VXLAN but were not asked for */
+    uint64_t unreachables;   /* ICMP errors that say so of a tunnel's end */
 } vxt_census;
 
 /* Rows that were written and are still at hand, to correct the status of fragments that turn out to be lost: one a
@@ -38,7 +39,7 @@ typedef struct vxt_pass {
 typedef struct vxt_step {
     vxt_frame frame;
     vxt_span inner; /* see vxt_decap */
-    bool plausible; /* OTHER_PORT: what came to that port looks like VXLAN */
+    bool telling;   /* OTHER_PORT: what came to that port looks like VXLAN; NOT_UDP, for a census: vxt_icmp_refuses */
 } vxt_step;
 
 /* No frame of the input, but the first fragment of a datagram that is given up. */

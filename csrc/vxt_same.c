@@ -132,27 +132,6 @@ vxt_same vxt_same_of(uint64_t seed, vxt_slice frame, const vxt_packet *r)
     return same;
 }
 
-bool vxt_same_head(vxt_slice a, const vxt_packet *ra, vxt_slice b, const vxt_packet *rb)
-{
-    head_bytes one, other;
-
-    read_head(a, ra, &one);
-    read_head(b, rb, &other);
-    return memcmp(one.bytes, other.bytes, sizeof one.bytes) == 0;
-}
-
-bool vxt_same_payload(vxt_slice a, const vxt_same *sa, vxt_slice b, const vxt_same *sb)
-{
-    uint32_t n = sa->captured < sb->captured ? sa->captured : sb->captured;
-    const uint8_t *p, *q;
-
-    vxt_skip(&a, sa->payload);
-    vxt_skip(&b, sb->payload);
-    p = vxt_peek(a, n);
-    q = vxt_peek(b, n);
-    return p && q && (n == 0 || memcmp(p, q, n) == 0);
-}
-
 uint64_t vxt_same_digest(const vxt_key *key, vxt_slice frame, const vxt_same *same)
 {
     vxt_skip(&frame, same->payload);

@@ -24,12 +24,6 @@ typedef struct vxt_same {
 /* Of an inner frame, which starts with IP where INNER_RAW is set among r->flags. A seed for hashes that meet. */
 vxt_same vxt_same_of(uint64_t seed, vxt_slice frame, const vxt_packet *r);
 
-/* Whether the heads of two frames with the same identity are the same indeed. */
-bool vxt_same_head(vxt_slice a, const vxt_packet *ra, vxt_slice b, const vxt_packet *rb);
-
-/* Whether the payload bytes that both captured are the same. */
-bool vxt_same_payload(vxt_slice a, const vxt_same *sa, vxt_slice b, const vxt_same *sb);
-
 /* Hash of the captured payload. */
 uint64_t vxt_same_digest(const vxt_key *key, vxt_slice frame, const vxt_same *same);
 

@@ -114,13 +114,15 @@ static size_t put_number(char *text, size_t at, uint32_t value)
 /* 'vni' for VXLAN, the name as an option for others. */
 static const char *label_of(uint32_t tunnel)
 {
-    return tunnel == VXT_TUNNEL_VXLAN ? "vni" : vxt_tunnel_names[tunnel].slug;
+    return tunnel == VXT_TUNNEL_VXLAN ? "vni" : tunnel == VXT_TUNNEL_NONE ? "plain" : vxt_tunnel_names[tunnel].slug;
 }
 
 size_t vxt_write_tunnel_name(char *name, const vxt_tunnel_key *key)
 {
     size_t n = put_text(name, 0, label_of(key->tunnel));
 
+    if (key->tunnel == VXT_TUNNEL_NONE)
+        return key->source ? put_number(name, put_text(name, n, " source "), key->source) : n;
     n = put_number(name, put_text(name, n, " "), key->vni);
     n = put_text(name, n, " ");
     n += vxt_format_ip(key->outer_src, name + n);

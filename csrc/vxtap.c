@@ -6,6 +6,7 @@
 #include "vxt_vxlan.c"
 #include "vxt_geneve.c"
 #include "vxt_gre.c"
+#include "vxt_icmp.c"
 #include "vxt_tunnel.c"
 #include "vxt_inner.c"
 #include "vxt_sight.c"

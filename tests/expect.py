@@ -15,6 +15,7 @@ Row = dict[str, Any]
 YEAR_2106 = 2**32 * 10**9  # where the unsigned seconds of a classic capture end
 MAX_TUNNELS = 4096
 COOKED = (113, 276)  # their headers say the direction themselves
+IP = (0x0800, 0x86DD)  # what the link type RAW can hold
 ETHERNET, RAW = 1, 101
 NEVER_KEPT = ("filtered", "no_interface", "second_sight", "fragment_joined", "fragment_lost", "fragment_overlap")
 
@@ -73,7 +74,7 @@ def tunnel_name(row: Row) -> str:
     texts = [str(end.ipv4_mapped or end) for end in ends]
     tunnel = row["tunnel"].lower().replace("_", "-")
     kind = "vni" if tunnel == "vxlan" else "erspan" if tunnel.startswith("erspan") else tunnel
-    return f"{kind} {row['vni']} {texts[0]} > {texts[1]}"
+    return "plain" if kind == "none" else f"{kind} {row['vni']} {texts[0]} > {texts[1]}"
 
 
 class Writer:
@@ -122,12 +123,12 @@ class Writer:
             self.add_kept(row, frame.interface)
 
     def add_inner(self, row: Row, fine: bool, place: int) -> None:
-        """What was in a tunnel; a classic file has no place for what has no Ethernet header, unless it gets one."""
+        """What was in a tunnel; what has no Ethernet header gets one, or is on a link type for IP, or has no place."""
         raw, data, wirelen = "INNER_RAW" in row["flags"], row["inner"], row["wirelen"]
-        if raw and self.ethernet:
+        if raw and self.ethernet and row["ethertype"] >= 0x600:
             header = bytes(12) + row["ethertype"].to_bytes(2, "big")
             raw, data, wirelen = False, header + data, len(header) + wirelen
-        if raw and self.form == "pcap":
+        if raw and (self.ethernet or self.form == "pcap" or row["ethertype"] not in IP):
             self.no_ethernet += 1
             return
         self.begin(place)

@@ -77,7 +77,7 @@ def assert_sums(report: Any, sources: int) -> None:
         assert each.decapsulated + sum(each.skipped.values()) == each.frames
     assert report.decapsulated == sum(each.decapsulated for each in report.sources)
     assert report.decapsulated == report.written + report.duplicates
-    assert report.duplicates == sum(pair.count for pair in report.pairs)
+    assert report.duplicates == sum(pair.count for pair in report.pairs) + report.other_pairs
     assert 0 <= report.late <= report.written
     for pair in report.pairs:
         assert pair.delay.min <= pair.delay.median <= pair.delay.p99 <= pair.delay.max

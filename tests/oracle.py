@@ -89,7 +89,8 @@ class Decoder:
         timeout: float,
     ) -> None:
         """Nothing has been seen yet."""
-        self.wanted, self.vnis, self.depth = wanted_of(tunnels, ports), vnis, depth
+        self.plain = tuple(tunnels) == ("none",)
+        self.wanted, self.vnis, self.depth = wanted_of(() if self.plain else tunnels, ports), vnis, depth
         self.sights = Sights() if once else None
         self.fragments = Fragments(round(timeout * 10**9), partial)
 
@@ -104,23 +105,48 @@ class Decoder:
         row = blank_row(frame, at)
         self.fragments.tick(frame.ts, at)
         try:
-            packet = outer_packet(frame, row)
-            if self.seen_before(frame, packet, row):
-                raise SkipError("second_sight")
-            hidden = packet.piece is not None and packet.family == IPV6 and packet.proto in EXTENSIONS
-            if not hidden and not self.wanted.may_carry(packet.proto):
-                raise SkipError("not_udp")
-            if packet.piece is None:
-                self.beyond(packet.proto, packet.data, frame, row)
+            if self.plain:
+                self.itself(frame, row)
             else:
-                whole = self.fragments.arrive(packet, row, lambda: self.alone(frame, at))
-                row["flags"].add("REASSEMBLED")
-                self.behind_pieces(packet.family, *whole, frame, row)
+                self.decapsulate(frame, at, row)
         except SkipError as skip:
             row["status"] = str(skip)
         if row["caplen"] < row["wirelen"]:
             row["flags"].add("TRUNCATED")
         return row
+
+    def decapsulate(self, frame: Frame, at: int, row: Row) -> None:
+        """The decisions of the page behind the first one, and what they make of the frame."""
+        packet = outer_packet(frame, row)
+        if self.seen_before(frame, packet, row):
+            raise SkipError("second_sight")
+        hidden = packet.piece is not None and packet.family == IPV6 and packet.proto in EXTENSIONS
+        if not hidden and not self.wanted.may_carry(packet.proto):
+            raise SkipError("not_udp")
+        if packet.piece is None:
+            self.beyond(packet.proto, packet.data, frame, row)
+        else:
+            whole = self.fragments.arrive(packet, row, lambda: self.alone(frame, at))
+            row["flags"].add("REASSEMBLED")
+            self.behind_pieces(packet.family, *whole, frame, row)
+
+    def itself(self, frame: Frame, row: Row) -> None:
+        """A frame of a plain capture is its own inner frame; it begins with Ethernet or the network layer."""
+        if frame.outcome is not None:
+            raise SkipError(frame.outcome)
+        whole = View(frame.data, 0, row["wirelen"])
+        try:
+            ethertype, view = link(frame.linktype, whole, row)
+        finally:
+            if frame.linktype == 1:
+                row["flags"].discard("OUTER_VLAN")
+        try:
+            packet = ip(ethertype, view, {})
+        except SkipError:
+            packet = None
+        if packet is not None and self.seen_before(frame, packet, row):
+            raise SkipError("second_sight")
+        self.settle(frame, row, whole if frame.linktype == 1 else view, None if frame.linktype == 1 else ethertype)
 
     def seen_before(self, frame: Frame, packet: Packet, row: Row) -> bool:
         """Whether it is a second sight; only captures that tell interfaces apart have them."""
@@ -159,12 +185,16 @@ class Decoder:
         row["gbp"] = header.gbp
         inner = innermost(header, self.wanted, self.depth)
         row["flags"] |= inner.flags
+        self.settle(frame, row, inner.view, inner.raw)
+
+    def settle(self, frame: Frame, row: Row, inner: View, raw: int | None) -> None:
+        """The columns of an inner frame; `raw` is the ethertype of one without Ethernet."""
         row["status"] = "decapsulated"
-        row["offset"] = frame.offset + (0 if "REASSEMBLED" in row["flags"] else inner.view.pos)
-        row["caplen"], row["wirelen"] = inner.view.left, inner.view.wire
-        row["inner"] = inner.view.raw(0, inner.view.left)
+        row["offset"] = frame.offset + (0 if "REASSEMBLED" in row["flags"] else inner.pos)
+        row["caplen"], row["wirelen"] = inner.left, inner.wire
+        row["inner"] = inner.raw(0, inner.left)
         # From here on positions count from the first byte of the inner frame.
-        inner_frame(View(row["inner"], 0, inner.view.wire), inner.raw, row)
+        inner_frame(View(row["inner"], 0, inner.wire), raw, row)
 
 
 def outer_packet(frame: Frame, row: Row) -> Packet:

@@ -111,7 +111,7 @@ class Instance:
     """A packet that was kept, and who has seen it."""
 
     ts: int
-    payload: bytes
+    payloads: list[bytes]  # of all its sights: two that equal a cut one may differ from each other
     first: Vantage
     seen: set[Vantage] = field(default_factory=set)
 
@@ -136,13 +136,14 @@ def dedup(rows: Iterable[Row], within: int) -> Merged:
         instances = known.setdefault(looks.identity, [])
         for one in instances:
             near = abs(row["ts"] - one.ts) <= within
-            if near and mine not in one.seen and alike(looks.payload, one.payload):
+            if near and mine not in one.seen and all(alike(looks.payload, payload) for payload in one.payloads):
                 one.seen.add(mine)
+                one.payloads.append(looks.payload)
                 merged.dropped.append(row)
                 merged.delays.setdefault((one.first, mine), []).append(row["ts"] - one.ts)
                 break
         else:
-            instances.append(Instance(row["ts"], looks.payload, mine, {mine}))
+            instances.append(Instance(row["ts"], [looks.payload], mine, {mine}))
             merged.kept.append(row)
     return merged
 

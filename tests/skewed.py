@@ -11,7 +11,7 @@ import numpy as np
 from vxtap import clocks
 from vxtap.layout import Projection
 
-US, MS, SECOND, MINUTE = 10**3, 10**6, 10**9, 60 * 10**9
+US, MS, SECOND, MINUTE, HOUR = 10**3, 10**6, 10**9, 60 * 10**9, 3600 * 10**9
 START = 1_700_000_000 * SECOND
 ROW = Projection(clocks.columns).dtype
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
@@ -114,6 +114,7 @@ def rows(sights: Iterable[Sight], shows: list[Clock]) -> np.ndarray:
         row["src"], row["dst"] = np.void(src), np.void(dst)
         ports = (packet.sport, 443) if packet.forth else (443, packet.sport)
         row["sport"], row["dport"] = ports
+        row["flow"] = (packet.sport * 0x9E3779B97F4A7C15) % (1 << 64)
         row["tcp_flags"], row["tcp_seq"], row["tcp_ack"] = packet.flags, packet.seq, packet.ack
         row["payload_len"], row["ip_id"] = packet.length, packet.ip_id
     return out
@@ -141,3 +142,25 @@ def without(packets: list[Packet], which: set[int]) -> list[Packet]:
 def again(packet: Packet, later: int) -> Packet:
     """The same data sent again, as another packet."""
     return replace(packet, time=packet.time + later, ip_id=packet.ip_id + 1)
+
+
+def check(found: clocks.Clocks, shows: list[Clock], time: int = START, near: int = 100 * US) -> None:
+    """All is known, and the truth is in the interval and near its middle."""
+    assert found.known
+    assert found.unknown == []
+    for one in found.offsets:
+        assert one.relative_to == 0
+        assert one.offset_ns is not None
+        assert one.low_ns is not None
+        assert one.high_ns is not None
+        wanted = truth(shows, one.source, 0, time)
+        assert one.low_ns <= wanted <= one.high_ns, str(one)
+        assert abs(one.offset_ns - wanted) <= near, str(one)
+
+
+def errors(table: np.ndarray, sights: list[Sight], found: clocks.Clocks, shows: list[Clock], source: int) -> np.ndarray:
+    """How far corrected times are from true ones, beside what the clock of source 0 shows too much."""
+    seen = sorted(one.packet.time + one.later for one in sights if one.source == source)
+    corrected = found.correct(source, table["ts"][table["source"] == source]).view("i8")
+    off: np.ndarray = corrected - np.array([time + shows[0](time) for time in seen])
+    return off

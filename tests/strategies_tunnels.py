@@ -15,6 +15,7 @@ VNIS = st.one_of(st.sampled_from([0, 7, 501, 0xFFFFFF]), st.integers(0, 0xFFFFFF
 TUNNELS = ("vxlan", "vxlan-gpe", "geneve", "gre", "nvgre", "erspan")
 # As they are drawn: VXLAN is what is looked for by default, so half of all are.
 DRAWN = ("vxlan",) * 4 + TUNNELS[1:]
+PLAIN = ("none",)
 OWN_PORT = 47101
 Carried = tuple[bytes, int]  # a frame and what it is: BRIDGED for Ethernet, else an ethertype
 
@@ -22,7 +23,8 @@ Carried = tuple[bytes, int]  # a frame and what it is: BRIDGED for Ethernet, els
 def options() -> st.SearchStrategy[dict[str, Any]]:
     """Options of decoding that decide what a frame is taken for."""
     names = st.lists(st.sampled_from([*TUNNELS, *TUNNELS, f"geneve:{OWN_PORT}"]), min_size=1, unique=True)
-    asked = {"tunnels": st.one_of(st.just(TUNNELS), st.just(TUNNELS), names.map(tuple))}
+    usual = st.one_of(st.just(TUNNELS), st.just(TUNNELS), names.map(tuple))
+    asked = {"tunnels": st.integers(0, 15).flatmap(lambda n: usual if n else st.just(PLAIN))}
     some = {
         "depth": st.integers(2, 4),
         "once": st.just(False),

@@ -15,10 +15,14 @@ from vxtap._version import __version__
 if TYPE_CHECKING:
     from vxtap.address import format_ip, format_mac, in_network, parse_ip, parse_mac
     from vxtap.capture import Capture, open, read
+    from vxtap.checkup import health
     from vxtap.community import community_id
+    from vxtap.comparing import compare
+    from vxtap.comparison import Comparison
     from vxtap.conversations import flows
     from vxtap.enums import Flag, LinkType, Status, Tunnel
     from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
+    from vxtap.health_report import Health
     from vxtap.layout import FLOW, PACKET
     from vxtap.merge_report import MergeReport
     from vxtap.merging import Merged, merge
@@ -33,8 +37,10 @@ __all__ = [
     "FLOW",
     "PACKET",
     "Capture",
+    "Comparison",
     "Flag",
     "FormatError",
+    "Health",
     "LinkType",
     "MergeReport",
     "Merged",
@@ -49,10 +55,12 @@ __all__ = [
     "VxtapError",
     "__version__",
     "community_id",
+    "compare",
     "decap",
     "flows",
     "format_ip",
     "format_mac",
+    "health",
     "in_network",
     "info",
     "merge",
@@ -65,6 +73,8 @@ __all__ = [
 
 _HOMES = {
     "address": ("format_ip", "format_mac", "in_network", "parse_ip", "parse_mac"),
+    "checkup": ("health",),
+    "health_report": ("Health",),
     "capture": ("Capture", "open", "read"),
     "community": ("community_id",),
     "conversations": ("flows",),
@@ -72,6 +82,8 @@ _HOMES = {
     "errors": ("FormatError", "OptionError", "TruncatedError", "UnsupportedError", "VxtapError"),
     "survey": ("info",),
     "layout": ("FLOW", "PACKET"),
+    "comparing": ("compare",),
+    "comparison": ("Comparison",),
     "merge_report": ("MergeReport",),
     "merging": ("Merged", "merge"),
     "source": ("Split",),

@@ -6,10 +6,16 @@ cdef extern from "vxt_merge.h" nogil:
 
     enum:
         VXT_TWIN_CHAINS
+        VXT_TWIN_KEYS
+        VXT_TWIN_LEAST
+        VXT_TWIN_MOST
+        VXT_TWIN_BYTES
         VXT_MAX_VANTAGES
         VXT_DELAY_BINS
         VXT_MORE_INPUT
         VXT_MORE_OUTPUT
+        VXT_MORE_SIGHTS
+        VXT_MORE_HISTORY
         VXT_MALFORMED
         VXT_IPLEN
 
@@ -27,8 +33,14 @@ cdef extern from "vxt_merge.h" nogil:
     ctypedef struct vxt_tunnels:
         uint64_t seed
 
-    ctypedef struct vxt_place:
+    ctypedef struct vxt_twin:
         pass
+
+    ctypedef struct vxt_twins:
+        vxt_twin *items
+        uint64_t *chains
+        uint8_t *payloads
+        uint64_t capacity
 
     ctypedef struct vxt_knot:
         int64_t ts
@@ -77,11 +89,12 @@ cdef extern from "vxt_merge.h" nogil:
 
     ctypedef struct vxt_duplicates:
         uint64_t seed
+        const vxt_key *key
         int64_t window
         uint64_t undecided
         uint64_t forgotten
         uint64_t supers
-        vxt_place *chains
+        vxt_twins twins
         vxt_vantages *vantages
         vxt_pairs *pairs
 
@@ -95,6 +108,8 @@ cdef extern from "vxt_merge.h" nogil:
         vxt_queue queue
         int64_t window
         bint frames
+        bint identify
+        bint mark
         vxt_duplicates *duplicates
         const vxt_key *key
         uint64_t seed
@@ -118,11 +133,12 @@ cdef extern from "vxt_merge.h" nogil:
     uint64_t vxt_lane_used(const vxt_lane *lane)
     uint64_t vxt_entry_size(uint32_t caplen)
     void vxt_lane_move(vxt_lane *lane, uint8_t *ring, uint64_t size)
+    void vxt_twins_move(vxt_twins *twins, vxt_twin *items, uint64_t capacity)
+    void vxt_duplicates_forget(vxt_duplicates *duplicates)
     int64_t vxt_delay_least(uint32_t bin)
     void vxt_merge_begin(vxt_merge *merge)
     vxt_status vxt_merge_push(vxt_merge *merge, uint32_t lane, const vxt_packet *rows, size_t count,
                               vxt_supply *supply, size_t *taken)
-    bint vxt_merge_forget(vxt_merge *merge, uint32_t lane)
     void vxt_merge_full(vxt_merge *merge, uint32_t lane)
     void vxt_merge_ended(vxt_merge *merge, uint32_t lane)
     vxt_status vxt_merge_rows(vxt_merge *merge, void *rows, size_t size, size_t *count)

@@ -11,6 +11,7 @@ class Wanted(TypedDict):
     depth: int
     once: bool
     partial: bool
+    plain: bool
     fragment_timeout: int
     fragment_memory: int
 
@@ -31,6 +32,8 @@ class Pass:
     def format(self) -> tuple[int, bool, int, int, int, int]: ...
     def interfaces(self) -> tuple[list[tuple[int, int, int, int, int, bytes, int]], int]: ...
     def tunnels(self) -> tuple[list[tuple[int, int, bytes, bytes, int, int, int]], int]: ...
+    @property
+    def unreachables(self) -> int: ...
     def counters(self, ports: bool) -> tuple[list[tuple[int, int]], int]: ...
     can_recall: bool
     stop: int

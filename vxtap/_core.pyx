@@ -37,6 +37,7 @@ cdef class Pass:
         books.options.depth = wanted["depth"]
         books.options.once = wanted["once"]
         books.options.partial = wanted["partial"]
+        books.options.plain = wanted["plain"]
         vxt_key_set(&books.memory.sights.key, seed)
         vxt_frags_begin(&books.memory.frags, seed, wanted["fragment_timeout"],
                         min(<size_t>wanted["fragment_memory"] // sizeof(vxt_slot), <size_t>MOST_SLOTS))
@@ -196,6 +197,11 @@ cdef class Pass:
         cdef vxt_census *census = self.census()
         cdef vxt_counters *table = &census.ports if ports else &census.interfaces
         return [(table.rows[i].key, table.rows[i].count) for i in range(table.count)], table.other
+
+    @property
+    def unreachables(self):
+        """ICMP errors saying that a tunnel leads to where nobody listens. Needs a census."""
+        return self.census().unreachables
 
     @property
     def can_recall(self):

@@ -76,6 +76,7 @@ cdef extern from "vxtap.h" nogil:
         bint skipped_rows
         bint once
         bint partial
+        bint plain
 
     ctypedef struct vxt_interface:
         uint64_t frames
@@ -145,6 +146,7 @@ cdef extern from "vxtap.h" nogil:
         vxt_tunnels tunnels
         vxt_counters interfaces
         vxt_counters ports
+        uint64_t unreachables
 
     ctypedef struct vxt_key:
         pass

@@ -33,7 +33,7 @@ def tables():
 
 def tunnels():
     """The tunnels that can be asked for: [(name as an option, value, carrier, UDP port by default)]."""
-    cdef const vxt_name *row = vxt_tunnel_names + 1  # behind NONE
+    cdef const vxt_name *row = vxt_tunnel_names
     rows = []
     while row.name != NULL:
         rows.append((row.slug.decode(), <int>row.value, row.family.decode(), <int>row.port))

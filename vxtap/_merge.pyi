@@ -20,6 +20,7 @@ class Merger:
         frames: bool = True,
         dedup: int | None = None,
         identify: bool = False,
+        mark: bool = False,
     ) -> None: ...
     @property
     def wanted(self) -> int | None: ...

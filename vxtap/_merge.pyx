@@ -30,7 +30,7 @@ cdef class Merger:
     cdef bint busy
 
     def __cinit__(self, uint32_t lanes, *, int64_t window, uint64_t memory, uint64_t seed, frames=True, dedup=None,
-                  identify=False):
+                  identify=False, mark=False):
         memset(&self.state, 0, sizeof(vxt_merge))
         memset(&self.output, 0, sizeof(vxt_output))
         self.memory = memory
@@ -38,12 +38,13 @@ cdef class Merger:
         self.state.window = window
         self.state.seed = seed
         self.state.frames = frames or identify or dedup is not None
+        self.state.mark = mark
         self.state.lanes = <vxt_lane *>self.zeros(lanes, sizeof(vxt_lane))
+        self.state.identify = identify
+        self.state.key = <vxt_key *>self.zeros(1, sizeof(vxt_key))
+        vxt_key_set(<vxt_key *>self.state.key, seed)
         if dedup is not None:
             self.look_for_duplicates(dedup, seed)
-        if identify:
-            self.state.key = <vxt_key *>self.zeros(1, sizeof(vxt_key))
-            vxt_key_set(<vxt_key *>self.state.key, seed)
         vxt_merge_begin(&self.state)
 
     cdef void *zeros(self, size_t count, size_t size) except NULL:
@@ -57,7 +58,8 @@ cdef class Merger:
         self.state.duplicates = found
         found.window = window
         found.seed = seed
-        found.chains = <vxt_place *>self.zeros(VXT_TWIN_CHAINS, sizeof(vxt_place))
+        found.key = self.state.key
+        found.twins.chains = <uint64_t *>self.zeros(VXT_TWIN_KEYS * VXT_TWIN_CHAINS, sizeof(uint64_t))
         found.vantages = <vxt_vantages *>self.zeros(1, sizeof(vxt_vantages))
         found.pairs = <vxt_pairs *>self.zeros(1, sizeof(vxt_pairs))
         return 0
@@ -69,7 +71,9 @@ cdef class Merger:
                 PyMem_Free(self.state.lanes[i].ring)
                 PyMem_Free(<void *>self.state.lanes[i].knots)
         if self.state.duplicates != NULL:
-            PyMem_Free(self.state.duplicates.chains)
+            PyMem_Free(self.state.duplicates.twins.chains)
+            PyMem_Free(self.state.duplicates.twins.items)
+            PyMem_Free(self.state.duplicates.twins.payloads)
             PyMem_Free(self.state.duplicates.vantages)
             PyMem_Free(self.state.duplicates.pairs)
         PyMem_Free(self.state.duplicates)
@@ -118,6 +122,28 @@ cdef class Merger:
         PyMem_Free(before)
         return True
 
+    cdef bint remember(self, vxt_status status) except -1:
+        """Memory for sights that may have duplicates, or, beyond the limit, one less of them; False: it is not asked for."""
+        cdef vxt_twins *twins
+        cdef vxt_twin *before
+        cdef vxt_twin *items
+        cdef uint64_t capacity
+        if status == VXT_MORE_HISTORY:
+            self.state.duplicates.twins.payloads = <uint8_t *>self.zeros(1, VXT_TWIN_BYTES)
+            return True
+        if status != VXT_MORE_SIGHTS:
+            return False
+        twins = &self.state.duplicates.twins
+        if twins.capacity >= <uint64_t>VXT_TWIN_MOST:
+            vxt_duplicates_forget(self.state.duplicates)
+            return True
+        capacity = 2 * twins.capacity if twins.capacity else <uint64_t>VXT_TWIN_LEAST
+        before = twins.items
+        items = <vxt_twin *>self.zeros(capacity, sizeof(vxt_twin))
+        vxt_twins_move(twins, items, capacity)
+        PyMem_Free(before)
+        return True
+
     def push(self, uint32_t number, rows, size_t begin, size_t end, window, size_t window_end, uint64_t offset,
              pieces, size_t piece, size_t pieces_end):
         """Give rows[begin:end] of a source to its lane: (rows taken, where in `pieces` the next row's would be).
@@ -152,7 +178,7 @@ cdef class Merger:
                             all_taken += taken
                             if status != VXT_MORE_OUTPUT:
                                 break
-                            if not self.grow(number) and not vxt_merge_forget(&self.state, number):
+                            if not self.grow(number):
                                 vxt_merge_full(&self.state, number)
                                 break
                         if status == VXT_MALFORMED:
@@ -204,16 +230,22 @@ cdef class Merger:
     def rows(self, dst):
         """The next packets as rows, of ROW_SIZE bytes or IDENTIFIED_SIZE: (status, rows)."""
         cdef Py_buffer a
-        cdef size_t count = 0
+        cdef size_t count = 0, all_count = 0, size = sizeof(vxt_identified) if self.state.identify else sizeof(vxt_packet)
         cdef vxt_status status
         self.enter()
         try:
             self.have_places(0)
             PyObject_GetBuffer(dst, &a, PyBUF_WRITABLE)
             try:
-                with nogil:
-                    status = vxt_merge_rows(&self.state, a.buf, a.len, &count)
-                return <int>status, count
+                if <size_t>a.buf % 8:
+                    raise ValueError("records need memory that is aligned to 8 bytes")
+                while True:
+                    with nogil:
+                        status = vxt_merge_rows(&self.state, <uint8_t *>a.buf + all_count * size,
+                                                a.len - all_count * size, &count)
+                    all_count += count
+                    if not self.remember(status):
+                        return <int>status, all_count
             finally:
                 PyBuffer_Release(&a)
         finally:
@@ -222,16 +254,20 @@ cdef class Merger:
     def capture(self, dst):
         """The next packets as bytes of the output: (status, bytes)."""
         cdef Py_buffer a
-        cdef size_t made = 0
+        cdef size_t made = 0, all_made = 0
         cdef vxt_status status
         self.enter()
         try:
             self.have_places(0)
             PyObject_GetBuffer(dst, &a, PyBUF_WRITABLE)
             try:
-                with nogil:
-                    status = vxt_merge_capture(&self.state, &self.output, <uint8_t *>a.buf, a.len, &made)
-                return <int>status, made
+                while True:
+                    with nogil:
+                        status = vxt_merge_capture(&self.state, &self.output, <uint8_t *>a.buf + all_made,
+                                                   a.len - all_made, &made)
+                    all_made += made
+                    if not self.remember(status):
+                        return <int>status, all_made
             finally:
                 PyBuffer_Release(&a)
         finally:

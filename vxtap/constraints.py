@@ -52,6 +52,9 @@ def joined(parts: list[Bounds]) -> Bounds:
 def fewest_wrong(upper: Array, lower: Array) -> tuple[int, int]:
     """Where a number lies by bounds of which some are false: between the values that contradict the fewest.
 
+    Counted are shares of each side, since one side may have a handshake to tell and the other a long download whose
+    bounds are false by a little here and there; of equal shares the fewer in number.
+
     Parameters
     ----------
     upper, lower : numpy.ndarray
@@ -64,8 +67,9 @@ def fewest_wrong(upper: Array, lower: Array) -> tuple[int, int]:
         dropped, and those from above that are less than the greatest.
     """
     values = np.concatenate([upper, lower])
-    wrong = np.searchsorted(np.sort(upper), values, "left")
-    wrong = wrong + len(lower) - np.searchsorted(np.sort(lower), values, "right")
+    above = np.searchsorted(np.sort(upper), values, "left")
+    below = len(lower) - np.searchsorted(np.sort(lower), values, "right")
+    wrong = (above * len(lower) + below * len(upper)) * len(values) + above + below
     best = values[wrong == wrong.min()]
     return int(best.min()), int(best.max())
 
@@ -107,56 +111,52 @@ def _cycle(limits: Array) -> list[int] | None:
     """A cycle of negative length, in order, or None (Bellman and Ford)."""
     count = len(limits)
     distance = np.zeros(count, np.int64)
-    before = np.full(count, -1)
-    for _ in range(count + 1):
+    before = np.full(count + 1, count)  # the last one stands for none, and is its own predecessor
+    places = np.arange(count)
+    while True:
         ways = distance[:, None] + limits
         best = ways.argmin(axis=0)
-        nearer = ways[best, np.arange(count)] < distance
+        reached = ways[best, places]
+        nearer = reached < distance
         if not nearer.any():
             return None
-        before[nearer] = best[nearer]
-        distance = np.minimum(distance, ways.min(axis=0))
-    at = int(np.nonzero(nearer)[0][0])
-    for _ in range(count):
-        at = int(before[at])
-    cycle = [at]
-    while (at := int(before[at])) != cycle[0]:
+        before[:-1][nearer] = best[nearer]
+        distance = np.minimum(distance, reached)
+        back = before
+        for _ in range(count.bit_length()):
+            back = back[back]
+        if (back < count).any():  # so many steps back, and still not at the beginning
+            break
+    cycle = [int(back[back < count][0])]
+    while (at := int(before[cycle[-1]])) != cycle[0]:
         cycle.append(at)
     return cycle[::-1]
 
 
 def _contradicting_cycles(count: int, bounds: Bounds) -> Array:
-    """Which bounds of one minute to drop so that no cycle contradicts itself: each time the one that stands out most.
+    """Which bounds of one minute to drop so that no cycle contradicts itself: each time the least one in the cycle.
 
-    That is the extreme one that is farthest from the next of its kind, though no farther than the contradiction is
-    large; of equals one that has many beside it. Where an edge goes on to contradict, more of it go at a time.
+    Offsets are near 0 here, as far as they are known before, and true bounds are hardly below them. Where an edge goes
+    on to contradict, more of its bounds go at a time.
     """
-    limit = bounds.limit
-    dropped = np.zeros(len(limit), bool)
+    dropped = np.zeros(bounds.size, bool)
     edge = bounds.first * count + bounds.second
-    order = np.lexsort((limit, edge))
-    edge = edge[order]
+    order = np.lexsort((bounds.limit, edge))
+    edge, limit = edge[order], bounds.limit[order]
     starts = np.nonzero(np.append(True, np.diff(edge) != 0))[0]
-    at = {int(edge[start]): int(start) for start in starts}
-    ends = dict(zip(at, [*starts[1:].tolist(), len(edge)], strict=True))
-    begun = dict(at)
+    begun = dict(zip(edge[starts].tolist(), starts.tolist(), strict=True))
+    ends = dict(zip(begun, [*starts[1:].tolist(), len(edge)], strict=True))
+    at = dict(begun)
     limits = np.full((count, count), NONE)
-    limits.flat[edge[starts]] = limit[order[starts]]
+    limits.flat[edge[starts]] = limit[starts]
     np.fill_diagonal(limits, 0)
     while (cycle := _cycle(limits)) is not None:
         edges = [one * count + other for one, other in zip(cycle, [*cycle[1:], cycle[0]], strict=True)]
-        lacking = -sum(int(limits.flat[one]) for one in edges)
-        gaps = []
-        for one in edges:
-            here = slice(at[one], min(at[one] + 2, ends[one]))
-            values = limit[order[here]]
-            gap = lacking if len(values) < 2 else min(lacking, int(values[1] - values[0]))
-            gaps.append((gap, ends[one] - at[one], one))
-        worst = max(gaps)[2]
-        step = min(max(1, (at[worst] - begun[worst]) // 4), ends[worst] - at[worst])
-        dropped[order[at[worst] : at[worst] + step]] = True
-        at[worst] += step
-        limits.flat[worst] = limit[order[at[worst]]] if at[worst] < ends[worst] else NONE
+        worst = min(edges, key=lambda one: int(limits.flat[one]))
+        next = min(at[worst] + max(1, (at[worst] - begun[worst]) // 4), ends[worst])
+        dropped[order[at[worst] : next]] = True
+        at[worst] = next
+        limits.flat[worst] = limit[next] if next < ends[worst] else NONE
     return dropped
 
 

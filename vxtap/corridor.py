@@ -40,9 +40,9 @@ class Course:
     values: Array | None = None
 
     @property
-    def straight(self) -> bool:
-        """Whether it is."""
-        return self.times is None
+    def level(self) -> bool:
+        """Whether it is straight, without a slope."""
+        return self.times is None and not self.slope
 
     def at(self, times: Array) -> Array:
         """Where it is at some times; outside of its knots it goes on as between the outermost two."""
@@ -118,9 +118,9 @@ def course(
     times : numpy.ndarray
         Of the minutes' middles, rising, in nanoseconds.
     tight : (numpy.ndarray, numpy.ndarray)
-        Floor and ceiling of each, in nanoseconds: there the way leads through.
+        Floor and ceiling of each, in nanoseconds: there the way leads through if it can.
     loose : (numpy.ndarray, numpy.ndarray)
-        The same, farther out or `NONE`, for `low` and `high`.
+        The same, farther out or `NONE`: for `low` and `high`, and for a straight way if there is none else.
     center : float
         Of the time.
     steady : bool
@@ -136,16 +136,18 @@ def course(
     wide = _or_else(loose, tight)
     if len(times) == 1:
         return Course(center, float(tight[0][0] + tight[1][0]) / 2, float(wide[0][0]), float(wide[1][0]))
-    corridor = _Corridor(times - center, *tight)
-    slope = _peak(corridor.room, -_STEEPEST, _STEEPEST)
-    room, level = corridor.room(slope), corridor.room(0.0)
-    if max(room, level) < 0:
-        return _pieces(times, tight, wide, center)
-    if level >= room or (steady and level >= _ENOUGH * room):
-        slope = 0.0
-    middle = (corridor.floor(slope) + corridor.ceiling(slope)) / 2
-    low, high = _Corridor(times - center, *wide).ends(slope)
-    return Course(center, middle, min(low, middle), max(high, middle), slope)
+    outer = _Corridor(times - center, *wide)
+    for corridor in (_Corridor(times - center, *tight), outer):
+        slope = _peak(corridor.room, -_STEEPEST, _STEEPEST)
+        room, level = corridor.room(slope), corridor.room(0.0)
+        if max(room, level) < 0:
+            continue
+        if level >= room or (steady and level >= _ENOUGH * room):
+            slope = 0.0
+        middle = (corridor.floor(slope) + corridor.ceiling(slope)) / 2
+        low, high = outer.ends(slope)
+        return Course(center, middle, min(low, middle), max(high, middle), slope)
+    return _pieces(times, tight, wide, center)
 
 
 def _pieces(times: Array, tight: tuple[Array, Array], wide: tuple[Array, Array], center: float) -> Course:

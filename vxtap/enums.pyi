@@ -56,6 +56,7 @@ class Flag(IntFlag):
     REASSEMBLED = 512
     NESTED = 1024
     INNER_RAW = 2048
+    DUPLICATE = 4096
 
 class Tunnel(IntEnum):
     NONE = 0

@@ -21,6 +21,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 #: Columns of PACKET that are looked at.
 COLUMNS = (
     "ts",
+    "flow",
     "source",
     "flags",
     "vni",
@@ -53,13 +54,14 @@ SIGHT = np.dtype(
         ("at_receiver", "?"),
     ]
 )
-MOST_STEPS, MOST_SIGHTS = 1 << 19, 1 << 18  # 12 and 10 MB
+MOST_STEPS, MOST_SIGHTS = 1 << 18, 1 << 17  # 6 and 5 MB, and several times that while they are sorted
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _TCP = 6
 _UNFIT = int(Flag.INNER_FRAGMENT | Flag.MALFORMED_INNER | Flag.NO_TIME)
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-_HALF = np.uint64(32)
+_HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
+_MOST_LEVELS = 31
 _SYN_LEVELS = 4  # the sample holds sixteen times as many handshakes as it would without preferring them
 
 
@@ -78,6 +80,35 @@ def _words(column: Array) -> tuple[Array, Array]:
     """Both halves of addresses."""
     halves = np.ascontiguousarray(column).view(np.uint64).reshape(-1, 2)
     return halves[:, 0], halves[:, 1]
+
+
+def _lots(number: Array, flows: Array) -> Array:
+    """32 bits by which is decided what stays in the sample: cheap, the same for both directions of a conversation."""
+    lots: Array = (number ^ flows.astype(np.uint32)) * np.uint32(0x9E3779B1)
+    lots ^= lots >> np.uint32(15)
+    return lots * np.uint32(0x85EBCA6B)
+
+
+def _keys(lots: Array, *parts: Array) -> Array:
+    """The lots, and below them 32 bits of all the rest."""
+    keys: Array = (lots.astype(np.uint64) << _HALF) | (_mixed(*parts) & _LOW)
+    return keys
+
+
+def _times(rows: Array) -> Array:
+    times: Array = rows["ts"].astype("M8[ns]").view(np.int64)
+    return times
+
+
+def _ends(rows: Array) -> tuple[Array, Array]:
+    """Sender and receiver: address and port."""
+    return _mixed(*_words(rows["src"]), rows["sport"]), _mixed(*_words(rows["dst"]), rows["dport"])
+
+
+def _packets(rows: Array, ends: tuple[Array, Array]) -> Array:
+    """What a router does not change."""
+    names = ("proto", "tcp_seq", "tcp_ack", "tcp_flags", "payload_len", "ip_id")
+    return _mixed(*ends, *(rows[name] for name in names))
 
 
 def _same(left: tuple[Array, Array], right: tuple[Array, Array]) -> Array:
@@ -101,13 +132,13 @@ class Sample:
         self._new: list[Array] = []
         self._count = 0
 
-    def wanted(self, keys: Array, syn: Array | None = None) -> Array:
+    def wanted(self, lots: Array, syn: Array | None = None) -> Array:
         """Which rows belong to the sample."""
         if not self.level:
-            return np.ones(len(keys), bool)
-        found: Array = keys <= np.uint64((1 << 64 - self.level) - 1)
+            return np.ones(len(lots), bool)
+        found: Array = lots < np.uint32(1 << 32 - self.level)
         if syn is not None:
-            found |= syn & (keys <= np.uint64((1 << 64 - max(0, self.level - _SYN_LEVELS)) - 1))
+            found |= syn & (lots <= np.uint32((1 << 32 - max(0, self.level - _SYN_LEVELS)) - 1))
         return found
 
     def _syn(self, rows: Array) -> Array | None:
@@ -119,9 +150,11 @@ class Sample:
         self._count += len(rows)
         if self._count > self._most:
             self._settle()
-            while len(self._rows) > self._most // 2:
+            while len(self._rows) > self._most // 2 and self.level < _MOST_LEVELS:
                 self.level += 1
-                self._rows = self._rows[self.wanted(self._rows["key"], self._syn(self._rows))]
+                lots = (self._rows["key"] >> _HALF).astype(np.uint32)
+                self._rows = self._rows[self.wanted(lots, self._syn(self._rows))]
+            self._rows = self._rows[: self._most]  # who crafts packets of one lot gets no more memory
             self._count = len(self._rows)
 
     def _settle(self) -> None:
@@ -159,50 +192,43 @@ class Happenings:
 
     def take(self, batch: Array) -> None:
         """Look at packets: a structured array with `COLUMNS` at least."""
-        rows = batch[((batch["flags"] & _UNFIT) == 0) & (batch["proto"] != 0) & ~np.isnat(batch["ts"])]
-        if not len(rows):
-            return
-        times = rows["ts"].astype("M8[ns]").view(np.int64)
-        np.minimum.at(self.first, rows["source"], times)
-        np.maximum.at(self.last, rows["source"], times)
-        src, dst = _words(rows["src"]), _words(rows["dst"])
-        ends = _mixed(*src, rows["sport"]), _mixed(*dst, rows["dport"])
-        whole = (rows["proto"] == _TCP) & (rows["tcp_flags"] != 0)
-        keys = _mixed(*ends, rows["proto"], rows["tcp_seq"], rows["tcp_ack"], rows["tcp_flags"], rows["payload_len"])
-        keys = _mixed(keys, rows["ip_id"])
-        self._take_steps(rows, times, whole, ends, keys)
+        sound = ((batch["flags"] & _UNFIT) == 0) & (batch["proto"] != 0) & ~np.isnat(batch["ts"])
+        for source in np.unique(batch["source"][sound]):
+            times = batch["ts"][sound & (batch["source"] == source)].astype("M8[ns]").view(np.int64)
+            self.first[source] = min(self.first[source], times.min())
+            self.last[source] = max(self.last[source], times.max())
+        whole = sound & (batch["proto"] == _TCP) & (batch["tcp_flags"] != 0)
+        self._take_steps(batch, np.nonzero(whole & ((batch["tcp_flags"] & _RST) == 0))[0])
         # Without an identification two equal datagrams may well be two.
-        unlike = whole | ((rows["proto"] != _TCP) & (rows["ip_id"] != 0))
-        self._take_sights(rows, times, unlike, (src, dst), keys)
+        self._take_sights(batch, np.nonzero(whole | (sound & (batch["proto"] != _TCP) & (batch["ip_id"] != 0)))[0])
 
-    def _take_steps(self, rows: Array, times: Array, whole: Array, ends: tuple[Array, Array], packets: Array) -> None:
-        bits = rows["tcp_flags"]
-        syn, fin = (bits & _SYN) != 0, (bits & _FIN) != 0
-        length = rows["payload_len"] + syn + fin
-        sound = whole & ((bits & _RST) == 0)
-        end = (rows["tcp_seq"] + length).astype(np.uint32)
-        sent, acked = sound & (length > 0), sound & ((bits & _ACK) != 0)
-        for acks, which, way, number in ((False, sent, ends, end), (True, acked, ends[::-1], rows["tcp_ack"])):
-            keys = _mixed(way[0][which], way[1][which], rows["vni"][which], number[which])
-            opens = syn[which] & (acked[which] == acks)
-            keep = self.steps.wanted(keys, opens)
-            found = np.empty(int(keep.sum()), STEP)
-            found["key"], found["syn"], found["acks"] = keys[keep], opens[keep], acks
-            found["time"] = times[which][keep]
-            found["packet"] = packets[which][keep] & np.uint64(0xFFFFFFFF)
-            found["source"] = rows["source"][which][keep]
+    def _take_steps(self, batch: Array, which: Array) -> None:
+        bits = batch["tcp_flags"][which]
+        syn, acked = (bits & _SYN) != 0, (bits & _ACK) != 0
+        length = batch["payload_len"][which] + syn + ((bits & _FIN) != 0)
+        end = (batch["tcp_seq"][which] + length).astype(np.uint32)
+        flows = batch["flow"][which]
+        for acks, these, number in ((False, length > 0, end), (True, acked, batch["tcp_ack"][which])):
+            opens = syn & (acked == acks)
+            lots = _lots(number, flows)
+            kept = np.nonzero(these & self.steps.wanted(lots, opens))[0]
+            rows = batch[which[kept]]
+            ends = _ends(rows)
+            found = np.empty(len(rows), STEP)
+            found["key"] = _keys(lots[kept], *(ends[::-1] if acks else ends), rows["vni"])
+            found["time"], found["source"] = _times(rows), rows["source"]
+            found["packet"] = _packets(rows, ends) & _LOW
+            found["acks"], found["syn"] = acks, opens[kept]
             self.steps.take(found)
 
-    def _take_sights(
-        self, rows: Array, times: Array, unlike: Array, addresses: tuple[tuple[Array, Array], ...], keys: Array
-    ) -> None:
-        which = np.nonzero(unlike & self.sights.wanted(keys))[0]
-        rows = rows[which]
-        src, dst = ((high[which], low[which]) for high, low in addresses)
-        outer = _words(rows["outer_src"])
+    def _take_sights(self, batch: Array, which: Array) -> None:
+        lots = _lots(batch["tcp_seq"][which] ^ (batch["ip_id"][which] << 16), batch["flow"][which])
+        kept = np.nonzero(self.sights.wanted(lots))[0]
+        rows = batch[which[kept]]
+        src, dst, outer = (_words(rows[name]) for name in ("src", "dst", "outer_src"))
         hosts = _mixed(*src), _mixed(*dst)
         found = np.empty(len(rows), SIGHT)
-        found["key"], found["time"] = keys[which], times[which]
+        found["key"], found["time"] = _keys(lots[kept], _packets(rows, _ends(rows))), _times(rows)
         found["place"] = _mixed(*outer, rows["vni"])
         found["hosts"] = hosts[0] ^ hosts[1]
         found["source"], found["ttl"] = rows["source"], rows["ttl"]

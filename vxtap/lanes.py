@@ -35,16 +35,19 @@ def list_of(sources: Source | list[Sources] | tuple[Sources, ...]) -> list[Sourc
     found: list[Sources] = list(sources) if isinstance(sources, list | tuple) else [sources]
     if not found:
         raise OptionError("no sources were given")
+    parts = [part for one in found for part in (one if isinstance(one, list | tuple) else [one])]
+    if sum(isinstance(part, str) and part == "-" for part in parts) > 1:
+        raise OptionError("'-' was given twice: standard input can be read once")
     return found
 
 
 class Lane:
     """One source on its way into a merge."""
 
-    def __init__(self, source: Sources, options: Options, number: int, level: int) -> None:
+    def __init__(self, source: Sources, options: Options, number: int, level: int, *, census: bool = False) -> None:
         files = files_of(source, options)
         self.number = number
-        self.run = RowPass(files, options, [], _facts.ROW_SIZE, level=level, number=number)
+        self.run = RowPass(files, options, [], _facts.ROW_SIZE, level=level, number=number, census=census)
         self._rows = memoryview(bytearray(_ROWS * _facts.ROW_SIZE))
         self._pieces = Pieces()
         self._at = self._end = 0  # of the rows that are at hand
@@ -115,14 +118,22 @@ class Lanes:
     """
 
     def __init__(
-        self, sources: list[Sources], options: Options, *, frames: bool, rows: bool = True, identify: bool = False
+        self,
+        sources: list[Sources],
+        options: Options,
+        *,
+        frames: bool,
+        rows: bool = True,
+        identify: bool = False,
+        mark: bool = False,
+        census: bool = False,
     ) -> None:
         level = _DEEP if rows else _SHALLOW
         self.clocks = _clocks_of(sources, options)
         with ExitStack() as opened:
             self.lanes: list[Lane] = []
             for number, source in enumerate(sources):
-                lane = Lane(source, options, number, level)
+                lane = Lane(source, options, number, level, census=census)
                 opened.callback(lane.run.close)
                 self.lanes.append(lane)
             self.merger = Merger(
@@ -133,6 +144,7 @@ class Lanes:
                 frames=frames,
                 dedup=options.dedup_ns,
                 identify=identify,
+                mark=mark,
             )
             if self.clocks is not None:
                 for one in self.clocks.offsets:

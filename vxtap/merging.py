@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from vxtap.options import Duration, Numbers
+    from vxtap.passes import RowPass
     from vxtap.rewrite import Progress
     from vxtap.sink import Target
     from vxtap.source import Source, Sources
@@ -57,6 +58,19 @@ class Merged:
 
     Use it as a context manager, or call `close`.
 
+    Parameters
+    ----------
+    sources : a source, or a list of sources
+        As for `vxtap.merge`.
+    options : Options, optional
+        What else; with `dedup`, duplicates are dropped.
+    identity : bool
+        Rows are of dtype `IDENTIFIED`.
+    mark : bool
+        Duplicates are not dropped, but have `Flag.DUPLICATE`. In the report they are no less `duplicates`.
+    census : bool
+        Count tunnels, interfaces and the like of each source, for `passes`.
+
     Attributes
     ----------
     dtype : numpy.dtype
@@ -69,9 +83,18 @@ class Merged:
         options: Options | None = None,
         *,
         identity: bool = False,
+        mark: bool = False,
+        census: bool = False,
     ) -> None:
         self.dtype = IDENTIFIED if identity else PACKET
-        self._lanes = Lanes(list_of(sources), options or Options(), frames=identity, identify=identity)
+        self._lanes = Lanes(
+            list_of(sources),
+            options or Options(),
+            frames=identity,
+            identify=identity,
+            mark=mark,
+            census=census,
+        )
 
     def batches(self, size: int = BATCH) -> Iterator[Packets]:
         """Give the rows in order of time, some at a time, in bounded memory.
@@ -108,6 +131,16 @@ class Merged:
     def __iter__(self) -> Iterator[Packets]:
         """Iterate over `batches`."""
         return self.batches()
+
+    @property
+    def passes(self) -> list[RowPass]:
+        """The passes over the sources, one each; with `census` their books know tunnels and interfaces."""
+        return [lane.run for lane in self._lanes.lanes]
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why a source could not be read to its end, if so: what `batches` raises."""
+        return self._lanes.error
 
     @property
     def report(self) -> MergeReport:

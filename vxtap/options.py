@@ -150,7 +150,8 @@ class Options:
         Only these network identifiers; frames of others are counted as ``filtered``.
     tunnels : str or iterable of str
         What is looked for: 'vxlan' (the default), 'vxlan-gpe', 'geneve', 'gre', 'nvgre', 'erspan'. One over UDP can
-        name a port: 'geneve:47101'.
+        name a port: 'geneve:47101'. Or 'none' alone, for a plain capture: every frame is itself the inner frame, and
+        `ports` and `depth` mean nothing.
     depth : int
         How many tunnels within each other are followed, at most 8. The default, 1, takes the outermost.
     once : bool
@@ -173,8 +174,8 @@ class Options:
         Write frames that are not decapsulated as they are. Needs pcapng output, where they have an interface of their
         own.
     ethernet : bool
-        Write inner frames that start with IP behind an Ethernet header that is made up. Without it they need pcapng,
-        which has link types for both; a classic pcap leaves them out (``no_ethernet``).
+        Write inner frames without Ethernet behind an Ethernet header that is made up. Without it those that start with
+        IP need pcapng, which has link types for both; the rest is left out (``no_ethernet``).
     format : {"pcap", "pcapng"}, optional
         Of the output.
     follow : bool
@@ -227,6 +228,8 @@ class Options:
         vni = None if self.vni is None else _numbers(self.vni, "vni", 0, self._max_vni(ports))
         if vni == ():
             raise OptionError("vni: none were given")
+        if vni is not None and find_tunnels(self.tunnels, ports).plain:
+            raise OptionError("vni: without tunnels there is none")
         object.__setattr__(self, "vni", vni)
         object.__setattr__(self, "columns", _columns(self.columns))
         self._check_work()
@@ -271,6 +274,7 @@ class Options:
             "ports": kinds.ports,
             "vnis": self.vni or (),  # type: ignore[typeddict-item]
             "gre": kinds.gre,
+            "plain": kinds.plain,
             "depth": self.depth,
             "once": self.once,
             "partial": self.partial,

@@ -38,6 +38,7 @@ NOTHING: _core.Wanted = {
     "depth": 1,
     "once": False,
     "partial": False,
+    "plain": False,
     "fragment_timeout": 0,
     "fragment_memory": _facts.FRAGMENT_MEMORY,
 }

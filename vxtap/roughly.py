@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,13 @@ from vxtap.constraints import Bounds, fewest_wrong
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-_LEAST_SPAN = 10_000_000_000  # ns: in less no drift shows
-_PIECES, _FEWEST_PIECES = 48, 4  # of the time, to find the drift between two clocks
+#: ns: in less no drift shows.
+LEAST_SPAN = 10_000_000_000
+_STEEPEST = 2e-4  # 200 ppm: what is looked for, in stages, each over a part of what the one before has found best
+_STAGES, _FINER = 4, 16
+_MOST_OF_A_SIDE = 500  # bounds that are looked at for that
 _ROUNDS = 2
-_TELLING, _FEWEST_TELLING = 0.03, 4  # a drift explains that share of the bounds, and as many, that nothing steady does
+_TELLING, _FEWEST_TELLING = 0.03, 3  # a drift explains that share of the bounds, and as many, that nothing steady does
 
 
 @dataclass(slots=True)
@@ -119,31 +121,28 @@ def slopes_of(lines: Lines, bounds: Bounds, roots: Array) -> Array:
 
 
 def _slope(time: Array, above: Array, value: Array) -> float:
-    """How fast a number drifts by its bounds from above and below: the median slope between pieces of the time.
+    """How fast a number drifts by its bounds from above and below: the slope that contradicts the fewest of them.
 
-    0 where a steady number explains nearly as many of the bounds.
+    0 where a steady number explains nearly as many.
     """
-    span = int(time.max() - time.min())
-    if span < _LEAST_SPAN:
+    if int(time.max() - time.min()) < LEAST_SPAN:
         return 0.0
-    piece = ((time - time.min()) * (_PIECES / (span + 1))).astype(np.int64)
-    order = np.argsort(piece, kind="stable")
-    edges = np.searchsorted(piece[order], np.arange(_PIECES + 1))
-    points = []
-    for start, end in pairwise(edges.tolist()):
-        rows = order[start:end]
-        up = above[rows]
-        if up.any() and not up.all():
-            points.append((float(time[rows].mean()), sum(fewest_wrong(value[rows][up], value[rows][~up])) / 2))
-    if len(points) < _FEWEST_PIECES:
-        return 0.0
-    at, level = np.array(points).T
-    left, right = np.triu_indices(len(at), 1)
-    far = at[right] - at[left] >= (at[-1] - at[0]) / 4
-    slope = float(np.median((level[right] - level[left])[far] / (at[right] - at[left])[far]))
-    steady, drifting = _wrong(above, value), _wrong(above, value - slope * (time - float(time.mean())))
+    time, above, value = (column[_some(above)] for column in (time, above, value))
+    away = time - float(time.mean())
+    best, step = 0.0, _STEEPEST
+    for _ in range(_STAGES):
+        slopes = best + np.arange(-_FINER, _FINER + 1) * (step / _FINER)
+        wrong = np.array([_wrong(above, value - slope * away) for slope in slopes])
+        best, step = float(np.median(slopes[wrong == wrong.min()])), 2 * step / _FINER
+    steady, drifting = _wrong(above, value), _wrong(above, value - best * away)
     telling = steady - drifting >= max(_FEWEST_TELLING, _TELLING * len(time))
-    return slope if telling and 2 * drifting <= steady else 0.0
+    return best if telling and 2 * drifting <= steady else 0.0
+
+
+def _some(above: Array) -> Array:
+    """A part of the bounds from each side, evenly spread."""
+    sides = [np.nonzero(above == side)[0] for side in (False, True)]
+    return np.concatenate([rows[:: len(rows) // _MOST_OF_A_SIDE + 1] for rows in sides])
 
 
 def _wrong(above: Array, value: Array) -> int:

@@ -70,6 +70,9 @@ class Info:
         Interfaces beyond the 4,096 that are listed.
     looks_like_vxlan : list of dict
         port, frames: UDP ports that were not asked for and carry what looks like VXLAN.
+    unreachables : int
+        ICMP errors, among the frames skipped as ``not_udp``, that say 'destination unreachable' of a tunnel's packet:
+        nobody listens on the collector.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Info:
     other_tunnels: int = 0
     other_interfaces: int = 0
     looks_like_vxlan: list[dict[str, int]] = field(default_factory=list)
+    unreachables: int = 0
 
     @property
     def vnis(self) -> list[int]:
@@ -101,6 +105,7 @@ class Info:
             "tunnels": self.tunnels,
             "other_tunnels": self.other_tunnels,
             "looks_like_vxlan": self.looks_like_vxlan,
+            "unreachables": self.unreachables,
         }
 
 
@@ -172,7 +177,7 @@ def tunnel_rows(books: _core.Pass) -> tuple[list[dict[str, Any]], int]:
             "bytes": size,
         }
         for (kind, vni, src, dst), (frames, size) in merged.items()
-        if frames
+        if frames and kind != Tunnel.NONE
     ]
     return sorted(tunnels, key=lambda row: -row["frames"]), other
 
@@ -214,6 +219,7 @@ def survey(source: Sources, options: Options) -> tuple[Info, VxtapError | OSErro
         other_tunnels=other,
         other_interfaces=other_interfaces,
         looks_like_vxlan=likely_ports(run.books),
+        unreachables=run.books.unreachables,
     )
     return found, run.error
 

@@ -14,11 +14,13 @@ import numpy as np
 
 from vxtap.constraints import NONE, Bounds, loosened, tightest
 from vxtap.corridor import Course, course
-from vxtap.roughly import Lines, base_of, roots_of, slopes_of
+from vxtap.roughly import LEAST_SPAN, Lines, base_of, roots_of, slopes_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _MINUTE = 60_000_000_000
+_ENOUGH = 8  # bounds of a source, on average: minutes with fewer are taken together
+_PARTS = 4  # of a short time, for drift to show
 _ROUNDS = 3
 _RESIDUE = 5e-6  # drift that may be left, where minutes are not taken one by one
 _SAME = 2.0  # ns: knots that lie that near to a straight line are not needed
@@ -96,7 +98,8 @@ def _grid(lines: Lines, bounds: Bounds) -> tuple[int, Array]:
     time, limit = lines.of(bounds)
     start = int(min(time.min(), (time + limit).min()))
     span = max(1, int(max(time.max(), (time + limit).max())) - start)
-    bins = max(1, round(span / _MINUTE))
+    wanted = max(round(span / _MINUTE), _PARTS if span >= LEAST_SPAN else 1)
+    bins = max(1, min(wanted, bounds.size // (_ENOUGH * len(lines.base))))
     return start, np.concatenate([[0.0], (np.arange(bins) + 0.5) * (span / bins), [float(span)]])
 
 
@@ -126,7 +129,7 @@ def trace(count: int, bounds: Bounds, first: Array, last: Array) -> Timelines:
         ways = [minutes.of(source, center, steady=not lines.beyond[source].any()) for source in range(count)]
         before = lines.beyond
         lines.beyond = before + np.array([0 * lines.grid if way is None else way.at(lines.grid) for way in ways])
-        if all(way is None or way.straight for way in ways):
+        if all(way is None or way.level for way in ways):
             break
     alone = np.bincount(roots, minlength=count)[roots] == 1
     for source, way in enumerate(ways):

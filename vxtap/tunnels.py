@@ -16,17 +16,20 @@ for _name, _value, _carrier, _ in _facts.tunnels():
     if _carrier == "GRE":
         _GRE[_name] = _GRE.get(_name, 0) | 1 << _value
 
-#: Every name of the option `tunnels`.
+#: Every name of the option `tunnels` that can stand beside others.
 TUNNELS: tuple[str, ...] = (*_UDP, *_GRE)
+#: The one that cannot: frames are not looked into.
+PLAIN: str = next(name for name, _, carrier, _ in _facts.tunnels() if carrier == "NONE")
 #: The tunnel that `ports` is for.
 VXLAN = "vxlan"
 
 
 class Found(NamedTuple):
-    """For the core: (UDP port, tunnel) in the order in which they are tried, and a bit for each kind of GRE."""
+    """For the core: (UDP port, tunnel) in the order in which they are tried, a bit for each kind of GRE, or neither."""
 
     ports: tuple[tuple[int, int], ...]
     gre: int
+    plain: bool = False
 
 
 def _port(text: str, item: str) -> int:
@@ -53,21 +56,26 @@ def find_tunnels(tunnels: Iterable[str], vxlan_ports: tuple[int, ...]) -> Found:
     ----------
     tunnels : str or iterable of str
         Names of `TUNNELS`, in any case, ``_`` as good as ``-``, several in one text with commas between them. One over
-        UDP may name a port of its own; named several times, it has several.
+        UDP may name a port of its own; named several times, it has several. Or `PLAIN` alone.
     vxlan_ports : tuple of int
         Those of VXLAN, where it is among them and has none of its own.
 
     Raises
     ------
     OptionError
-        For an unknown name, a port that is none, one that two tunnels claim, or more than fit.
+        For an unknown name, a port that is none, one that two tunnels claim, or more than fit; `PLAIN` beside others.
     """
     ports: dict[int, str] = {}
     gre = 0
-    for item in _names(tunnels):
+    names = _names(tunnels)
+    if set(names) == {PLAIN}:
+        return Found((), 0, plain=True)
+    for item in names:
         name, colon, text = item.partition(":")
+        if name == PLAIN:
+            raise OptionError(f"tunnels: {PLAIN!r} is for plain captures, without a port or a tunnel beside it")
         if name not in TUNNELS:
-            raise OptionError(f"tunnels: there is no {name!r}: there are {', '.join(TUNNELS)}")
+            raise OptionError(f"tunnels: there is no {name!r}: there are {', '.join(TUNNELS)}, and {PLAIN} alone")
         if name in _GRE:
             if colon:
                 raise OptionError(f"tunnels: {item!r}: GRE is no UDP and has no port")

@@ -128,7 +128,7 @@ def test_window(vx: Command, tmp_path: Path, folder: Path) -> None:
     target = folder / "x.pcap"
     ran = vx("merge", tmp_path / "in.pcap", "-o", target, "--json")
     assert (ran.status, json.loads(ran.out)["late"]) == (0, 1)
-    assert "1 came late" in vx("merge", tmp_path / "in.pcap", "-o", target).err
+    assert "1 packets are behind ones with a later time" in vx("merge", tmp_path / "in.pcap", "-o", target).err
     ran = vx("merge", tmp_path / "in.pcap", "-o", target, "--window", "3s", "--json")
     assert json.loads(ran.out)["late"] == 0
     assert sent(target) == [inner_frame(i) for i in [*range(21), *range(20, 3100)]]

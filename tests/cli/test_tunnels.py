@@ -188,8 +188,8 @@ def test_pcap_has_no_place_for_them(vx: Command, bare: Path, folder: Path) -> No
     ran = vx("decap", bare, "-o", folder / "x.pcap", "--tunnels", ALL, "--json")
     assert json.loads(ran.out)["skipped"] == {"no_ethernet": 2}
     assert ran.err == (
-        "warning: 2 inner packets have no Ethernet header, for which a pcap has no place: write pcapng, or ask for"
-        " --ethernet\n"
+        "warning: 2 inner packets have no Ethernet header, for which there is no place: write pcapng (which has one for"
+        " IP), or ask for --ethernet\n"
     )
     assert [packet.data for packet in parse((folder / "x.pcap").read_bytes()).packets] == [inner_frame()] * 2
     assert found(vx, bare, "--tunnels", ALL)["skipped"] == {}  # nothing is written, and nothing is in the way

@@ -81,15 +81,19 @@ bool fuzz_setup_of(fuzz_setup *setup, vxt_slice *input)
     setup->keep_others = setup->pcapng && p[0] >> 4 & 1;
     setup->ethernet = p[0] >> 5 & 1;
     options->source = p[0] >> 6 & 1;
+    options->plain = p[0] >> 7 & 1;
     options->depth = 1 + p[1] % VXT_MAX_DEPTH;
     options->level = (vxt_level)((p[1] >> 3) % (VXT_LEVEL_FLOW + 1));
     setup->vnis[0] = 7;
     setup->vnis[1] = 4096;
     options->vni_count = p[1] >> 6 == 3 ? 2 : 0;
-    set_ports(options, p[2] & 15);
+    if (!options->plain)
+        set_ports(options, p[2] & 15);
     options->gre = (uint32_t)(p[2] >> 4) << VXT_TUNNEL_GRE & ~(1u << VXT_TUNNEL_ERSPAN_I);
     if (options->gre >> VXT_TUNNEL_ERSPAN_II & 1) /* one option stands for all three */
         options->gre |= 1u << VXT_TUNNEL_ERSPAN_I | 1u << VXT_TUNNEL_ERSPAN_III;
+    if (options->plain)
+        options->gre = 0;
     setup->timeout = timeouts[p[3] & 7];
     setup->most = (uint32_t)VXT_FRAG_LEAST << (p[3] >> 3 & 3);
     setup->census = setup->pcapng || p[4] & 1;
@@ -221,6 +225,7 @@ static void check_same_census(const vxt_census *a, const vxt_census *b)
 {
     check_same_counters(&a->interfaces, &b->interfaces);
     check_same_counters(&a->ports, &b->ports);
+    REQUIRE(a->unreachables == b->unreachables);
     REQUIRE(a->tunnels.count == b->tunnels.count && a->tunnels.other == b->tunnels.other);
     for (uint32_t i = 0; i < a->tunnels.count; i++) {
         const vxt_tunnel_row *x = &a->tunnels.rows[i], *y = &b->tunnels.rows[i];

@@ -9,17 +9,18 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import build
 import compare
 import oracle
 import strategies
+import strategies_traffic
 import vxtap
 from build import Order, Pcapng
 from compare import Seen, columns_of
-from strategies_tunnels import options
+from strategies_tunnels import PLAIN, options
 from trickle import Trickle
 
 CAPTURES = strategies.captures()
@@ -66,6 +67,12 @@ def test_oracle_with_options(data: bytes, how: dict[str, Any]) -> None:
     compare.assert_same(data, **how)
 
 
+@given(st.one_of(CAPTURES, strategies_traffic.traffic_captures()), st.booleans())
+def test_plain(data: bytes, once: bool) -> None:
+    """Every frame is itself the inner frame."""
+    compare.assert_same(data, tunnels=PLAIN, once=once)
+
+
 @given(CAPTURES, st.sets(st.sampled_from([4789, 8472, 53, 80, 65535]), min_size=1))
 def test_ports(data: bytes, ports: set[int]) -> None:
     compare.assert_same(data, ports=sorted(ports))
@@ -73,6 +80,7 @@ def test_ports(data: bytes, ports: set[int]) -> None:
 
 @given(CAPTURES, st.sets(st.sampled_from([0, 7, 501, 0xFFFFFF]), min_size=1), OPTIONS)
 def test_vni(data: bytes, vni: set[int], how: dict[str, Any]) -> None:
+    assume(how["tunnels"] != PLAIN)
     compare.assert_same(data, vni=sorted(vni), **how)
 
 

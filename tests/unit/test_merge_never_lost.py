@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ import build
 import vxtap
 from build import IPV6, NANO, TCP, Pcapng, Record, eth, ipv4, ipv6, pcap, tcp, udp, vxlan
 from collectors import MS, SECOND, START, US
-from merged import merge
+from merged import assert_sums, merge
+from trickle import Trickle
 from unit.test_merge_duplicates import OUTER_A, OUTER_B, PACKET, seen, sight
 from unit.test_merge_sameness import OUTER_C, large
 
@@ -108,6 +111,39 @@ def test_a_late_packet_of_the_same_kind_hides_none(behind: int) -> None:
         assert copies(world, window="100us") in ((3,) if late else (2, 3))
 
 
+def disordered(rng: random.Random) -> tuple[list[bytes], Counter[bytes]]:
+    """Captures of few packets that are seen often, all but in order; and how often each was sent at the least."""
+    count, span = rng.choice([30, 100, 400]), rng.choice([1, 5, 20, 100]) * MS
+    disorder = rng.choice([0, 100 * US, 2 * MS, 20 * MS])
+    packets = [eth(ipv4(udp(b"packet %d" % i, 1, 2))) for i in range(rng.choice([1, 2, 3, 10]))]
+    sources, most = [], Counter[bytes]()
+    for _ in range(rng.choice([1, 2, 3])):
+        found = []
+        for _ in range(count):
+            ts, inner, outer = rng.randrange(span), rng.choice(packets), rng.choice([OUTER_A, OUTER_B, OUTER_C])
+            found.append((ts + rng.randint(0, disorder), ts, inner, outer))
+        found.sort(key=lambda one: one[0])
+        sources.append(seen(*((ts, sight(inner, outer)) for _, ts, inner, outer in found)))
+        for (inner, _), times in Counter((inner, outer) for _, _, inner, outer in found).items():
+            most[inner] = max(most[inner], times)
+    return sources, most
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_what_one_tap_saw_so_often_was_sent_so_often(part: int) -> None:
+    """Whatever the order, the windows, and how little is read at a time: as often it has to be written."""
+    for seed in range(100 * part, 100 * part + 100):
+        rng = random.Random(seed)
+        sources, most = disordered(rng)
+        window, dedup = rng.choice(["0ms", "100us", "10ms"]), rng.choice(["100us", "2ms", "50ms"])
+        sizes = rng.choice([[50], [200], [1 << 20], [1000, 10]])
+        trickles: Any = [Trickle(data, sizes) for data in sources]
+        done = merge(trickles, window=window, dedup=dedup)
+        found = Counter(packet.data for packet in done.packets)
+        assert not most - found, f"seed {seed}: lost {(most - found).total()} of {done.report}"
+        assert_sums(done.report, len(sources))
+
+
 # ---------------------------------------------------------------- memory
 
 
@@ -141,7 +177,7 @@ def test_a_short_sight_does_not_stand_for_another_packet() -> None:
 
 
 def test_a_packet_that_the_output_has_no_place_for() -> None:
-    """A classic file leaves out what has no Ethernet header; then the other sight, which has one, is not one too many."""
+    """A classic file leaves out what has no Ethernet header; the other sight, which has one, is written then."""
     packet = ipv4(udp(b"x", 1, 2), ident=3)
     gpe = b"\x0c\0\0\x01\0\0\x07\0" + packet
     bare = eth(ipv4(udp(gpe, dport=4790), src=OUTER_A))

@@ -37,7 +37,7 @@ def test_the_window_ends_with_its_last_nanosecond(dedup: str, within: int) -> No
 
 
 def test_a_window_of_nothing() -> None:
-    with pytest.raises(vxtap.OptionError, match="^dedup: "):
+    with pytest.raises(vxtap.OptionError, match=r"^dedup: "):
         vxtap.merge([seen((0, sight(PACKET)))], dedup="0ms")
 
 

@@ -52,7 +52,9 @@ def test_every_public_name_is_there() -> None:
         from vxtap import frobnicate  # noqa: F401
 
 
-@pytest.mark.parametrize("first", [*sorted(path.stem for path in FOLDER.glob("[a-z]*.py")), "cli.decap", "cli.flows", "cli.info"])
+@pytest.mark.parametrize(
+    "first", [*sorted(path.stem for path in FOLDER.glob("[a-z]*.py")), "cli.decap", "cli.flows", "cli.info"]
+)
 def test_public_names_do_not_depend_on_what_was_imported_before(first: str) -> None:
     """A module must not take the place of a function of its name (`decap`, `info`)."""
     code = f"import vxtap.{first}, vxtap\nprint(*(type(getattr(vxtap, name)).__name__ for name in vxtap.__all__))"

@@ -117,6 +117,7 @@ def test_enums_are_pinned() -> None:
         "REASSEMBLED": 512,
         "NESTED": 1024,
         "INNER_RAW": 2048,
+        "DUPLICATE": 4096,
     }
     assert [tunnel.name for tunnel in vxtap.Tunnel] == [
         *["NONE", "VXLAN", "VXLAN_GPE", "GENEVE", "GRE", "NVGRE", "ERSPAN_I", "ERSPAN_II", "ERSPAN_III"]
@@ -370,6 +371,7 @@ def test_options_are_put_in_order() -> None:
         "depth": 1,
         "once": True,
         "partial": False,
+        "plain": False,
         "fragment_timeout": 30 * 10**9,
         "fragment_memory": 16 << 20,
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vxtap._version import __version__
 from vxtap.options import DEFAULT_PORTS
-from vxtap.tunnels import TUNNELS, VXLAN
+from vxtap.tunnels import PLAIN, TUNNELS, VXLAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,8 @@ def _common() -> argparse.ArgumentParser:
         "--tunnels",
         default=VXLAN,
         metavar="NAME,NAME",
-        help=f"what is looked for: {', '.join(TUNNELS)}; a port of its own as in geneve:47101 (default {VXLAN})",
+        help=f"what is looked for: {', '.join(TUNNELS)}; a port of its own as in geneve:47101; "
+        f"{PLAIN} alone for a plain capture (default {VXLAN})",
     )
     group.add_argument(
         "--depth", type=int, default=1, metavar="N", help="tunnels within each other that are followed (default 1)"
@@ -181,6 +182,26 @@ def _add_merge(commands: _Commands, common: argparse.ArgumentParser) -> None:
     merge.set_defaults(run=_lazily("merge"))
 
 
+def _add_compare(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    compare = commands.add_parser(
+        "compare",
+        parents=[common],
+        formatter_class=_formatter,
+        help="tell whether a mirror is complete, beside the source machine's own capture",
+        description="Tell whether a mirror is complete: what the source machine captured itself, beside what one or"
+        " more collectors recorded. With --strict the exit status is 1 where it is not.",
+    )
+    compare.add_argument("source", metavar="SOURCE", help="a plain capture of the machine that is mirrored")
+    compare.add_argument("mirror", metavar="MIRROR", nargs="+", help=_INPUT)
+    compare.add_argument(
+        "--dedup",
+        metavar="TIME",
+        help="the mirror has packets twice, since both of their ends are mirrored: drop what another vantage point has"
+        " seen this long before, such as 2ms",
+    )
+    compare.set_defaults(run=_lazily("compare"))
+
+
 def _add_info(commands: _Commands, common: argparse.ArgumentParser) -> None:
     info = commands.add_parser(
         "info",
@@ -191,6 +212,35 @@ def _add_info(commands: _Commands, common: argparse.ArgumentParser) -> None:
     )
     info.add_argument("input", metavar="IN", help=_INPUT)
     info.set_defaults(run=_lazily("info"))
+
+
+def _add_health(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    health = commands.add_parser(
+        "health",
+        parents=[common],
+        formatter_class=_formatter,
+        help="tell how complete a mirror is, by the captures of its collectors",
+        description="Tell how complete a mirror is, by the captures of its collectors alone: holes in time, one-way"
+        " conversations, what is cut, lost or doubled, and the likely causes. With --strict the exit status is 1 where"
+        " something is missing or was not read, too.",
+    )
+    health.add_argument("input", metavar="IN", nargs="+", help=_INPUT)
+    health.add_argument(
+        "--gap", metavar="TIME", default="5s", help="silence of a tunnel source that can be a hole (default 5s)"
+    )
+    health.add_argument(
+        "--mtu", metavar="BYTES", type=int, default=1500, help="MTU that lengths are held against (default 1500)"
+    )
+    health.add_argument(
+        "--dedup",
+        metavar="TIME",
+        default="2ms",
+        help="what another vantage point has seen this long before is a duplicate (default 2ms)",
+    )
+    health.add_argument(
+        "--window", metavar="TIME", default="10ms", help="how far an input may itself be out of order (default 10ms)"
+    )
+    health.set_defaults(run=_lazily("health"))
 
 
 def _add_flows(commands: _Commands, common: argparse.ArgumentParser) -> None:
@@ -244,6 +294,6 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     common = _common()
 
-    for add in (_add_decap, _add_merge, _add_flows, _add_info):
+    for add in (_add_decap, _add_merge, _add_compare, _add_flows, _add_health, _add_info):
         add(commands, common)
     return parser

@@ -78,8 +78,8 @@ def _about_frames(report: Report, options: Options) -> Iterator[str]:
         yield f"warning: {reasons['fragment_overlap']:,} fragments of datagrams that were refused: they overlap"
     if reasons["no_ethernet"]:
         yield (
-            f"warning: {reasons['no_ethernet']:,} inner packets have no Ethernet header, for which a pcap has no place:"
-            " write pcapng, or ask for --ethernet"
+            f"warning: {reasons['no_ethernet']:,} inner packets have no Ethernet header, for which there is no place:"
+            " write pcapng (which has one for IP), or ask for --ethernet"
         )
 
 
@@ -95,7 +95,7 @@ def source_hints(report: Report, options: Options) -> Iterator[str]:
     if report.skipped["link_type"]:
         yield f"warning: {report.skipped['link_type']:,} frames have a link type that vxtap does not read"
     yield from _about_frames(report, options)
-    if report.frames and not _has_tunnels(report):
+    if report.frames and not _has_tunnels(report) and not options.wanted["plain"]:
         asked = ", ".join(map(str, options.port_numbers))
         yield f"0 of {report.frames:,} frames on port {asked}: 'vxtap info' tells which other ports look like VXLAN"
 
@@ -108,7 +108,7 @@ def hints(report: Report, options: Options, ports: list[dict[str, int]], links: 
         unknown = ", ".join(name for name in links if name.startswith("unknown"))
         yield f"warning: {reasons['link_type']:,} frames have a link type that vxtap does not read: {unknown}"
     yield from _about_frames(report, options)
-    if _has_tunnels(report) or not report.frames:
+    if _has_tunnels(report) or not report.frames or options.wanted["plain"]:
         return
     asked = ", ".join(map(str, options.port_numbers))
     none = f"0 of {report.frames:,} frames on port {asked}"
