@@ -86,7 +86,7 @@ class FlowTable:
     idle : float or str
         Silence on the clock of the capture, in seconds or as text such as '2.5s'.
     most : int
-        Conversations that go on at a time, at most 2^20. The memory, about 350 bytes for each, grows as it is needed.
+        Conversations that go on at a time, at most 2^20. The memory, about 360 bytes for each, grows as it is needed.
 
     Raises
     ------
