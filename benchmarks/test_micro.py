@@ -122,3 +122,12 @@ def test_format_mac(benchmark: BenchmarkFixture, octets: Octets) -> None:
     assert [str(text) for text in found[::STEP]] == [row.tobytes().hex(":") for row in macs[::STEP]]
     floor(benchmark, lambda: (addresses.copy(), found.copy()))
     benchmark(vxtap.format_mac, addresses)
+
+
+def test_flows(benchmark: BenchmarkFixture, capture: Path) -> None:
+    packets = vxtap.read(capture)
+    found = vxtap.flows(packets)
+    assert len(found) == len(np.unique(packets["flow"]))
+    assert int((found["bytes_out"] + found["bytes_in"]).sum()) == int(packets["wirelen"].sum(dtype=np.uint64))
+    floor(benchmark, lambda: (packets.copy(), found.copy()))
+    benchmark(vxtap.flows, packets)

@@ -61,8 +61,8 @@ ROW_SIZE = sizeof(vxt_flow)
 MAX_FLOWS = VXT_MAX_FLOWS
 PLACE_SIZE = sizeof(vxt_conversation) + sizeof(vxt_flow_link) + sizeof(uint32_t)
 
-PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-HUGE_PAGES = getattr(mmap, "MADV_HUGEPAGE", None)
+_PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+_HUGE_PAGES = getattr(mmap, "MADV_HUGEPAGE", None)
 
 cdef enum:
     FIRST_PLACES = 1024  # before the table grows
@@ -95,13 +95,13 @@ cdef resized(memory, size_t size):
             raise SystemError
         memory.resize(size)
     except SystemError:  # a system that cannot: copy
-        larger = mmap.mmap(-1, size, flags=PRIVATE)
+        larger = mmap.mmap(-1, size, flags=_PRIVATE)
         if memory is not None:
             larger[:len(memory)] = memory
     except OSError:
         raise MemoryError from None
-    if HUGE_PAGES is not None:
-        larger.madvise(HUGE_PAGES)
+    if _HUGE_PAGES is not None:
+        larger.madvise(_HUGE_PAGES)
     return larger
 
 
@@ -123,7 +123,7 @@ cdef class Table:
     def __cinit__(self, *, uint64_t seed, int64_t idle, uint32_t most):
         if idle < 0 or not 1 <= most <= VXT_MAX_FLOWS:
             raise ValueError("no such table")
-        self.left = mmap.mmap(-1, VXT_FLOWS_LEFT * sizeof(uint64_t), flags=PRIVATE)  # costs nothing before it is used
+        self.left = mmap.mmap(-1, VXT_FLOWS_LEFT * sizeof(uint64_t), flags=_PRIVATE)  # costs nothing before it is used
         vxt_flows_begin(&self.flows, <uint64_t *>address_of(self.left), seed, idle, most)
 
     cdef int enter(self) except -1:

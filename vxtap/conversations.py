@@ -86,7 +86,7 @@ class FlowTable:
     idle : float or str
         Silence on the clock of the capture, in seconds or as text such as '2.5s'.
     most : int
-        Conversations that go on at a time, at most 2^20. The memory, about 350 bytes for each, grows as it is needed.
+        Conversations that go on at a time, at most 2^20. The memory, about 360 bytes for each, grows as it is needed.
 
     Raises
     ------
@@ -297,8 +297,7 @@ def flows(
 ) -> Flows:
     """Give one row for every conversation: who, when, how much each way, and what of it is missing.
 
-    A conversation is what two ends say to each other in one VNI: addresses, IP protocol and ports (ICMP: the type that
-    asks and the one that answers), in both directions. docs/flows.md has the columns and rules.
+    A conversation is what two ends say to each other in one VNI; docs/flows.md has the columns and rules.
 
     Parameters
     ----------
@@ -333,8 +332,7 @@ def flows(
 
     Examples
     --------
-    >>> rows = vxtap.flows(vxtap.read("nva.pcap"))
-    >>> rows[rows["one_way"] != 0]
+    >>> vxtap.flows(["nva1.pcap", "nva2.pcap"])["one_way"]
     """
     options = Options(ports=ports, vni=vni, dedup=dedup, **outer)
     if not _is_rows(packets) and _are_sources(packets):
