@@ -100,6 +100,7 @@ def test_enums_are_pinned() -> None:
         "REASSEMBLED": 512,
         "NESTED": 1024,
         "INNER_RAW": 2048,
+        "DUPLICATE": 4096,
     }
     assert [tunnel.name for tunnel in vxtap.Tunnel] == [
         *["NONE", "VXLAN", "VXLAN_GPE", "GENEVE", "GRE", "NVGRE", "ERSPAN_I", "ERSPAN_II", "ERSPAN_III"]
