@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from vxtap.capture import Capture, open, read
     from vxtap.checkup import health
     from vxtap.community import community_id
-    from vxtap.conversations import flows
     from vxtap.comparing import compare
     from vxtap.comparison import Comparison
+    from vxtap.conversations import flows
     from vxtap.enums import Flag, LinkType, Status, Tunnel
     from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
     from vxtap.health_report import Health

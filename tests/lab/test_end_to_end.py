@@ -38,6 +38,7 @@ PAGE = 1000  # bytes, in one segment: connections then take turns, so that it is
 BIG_PAGE = 200_000
 CONNECTIONS = 60
 HOLE = 10.0  # seconds
+AROUND = 3.0  # before and after it, each: less than five in all tell no rate
 
 
 @dataclass(frozen=True)
@@ -259,9 +260,11 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
         network.steadily(PAGE),
     ):
         grow(recorded)
+        time.sleep(AROUND)
         network.stop_mirror()
         time.sleep(HOLE)
         network.mirror("egress", "ingress")
+        time.sleep(AROUND)
         grow(recorded)
     return recorded
 
