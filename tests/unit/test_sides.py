@@ -85,6 +85,13 @@ def test_a_router_has_many_addresses_and_they_are_bounded() -> None:
     assert len(sides.addresses(0)) == 256
 
 
+def test_memory_for_all_machines_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vxtap.sides._MOST_IN_ALL", 3)
+    sides = learned(*[(MAC_A, MAC_B), (MAC_A, MAC_C)] * 5, origins=[0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
+    assert [len(sides.addresses(i)) for i in range(5)] == [1, 1, 1, 0, 0]
+    assert sides.mac(4) == MAC_A
+
+
 @pytest.mark.parametrize(
     ("address", "public"),
     [
