@@ -98,7 +98,7 @@ def test_tables_are_the_cores(page: Path) -> None:
 
 def test_every_table_is_in_the_docs() -> None:
     shown = {name for page in PAGES for name in re.findall(r"<!-- table: (\w+) -->", page.read_text())}
-    assert shown == {"columns", "outcomes", "flags", "tunnels", "link_types", "faults"}
+    assert shown == {"columns", "flow_columns", "outcomes", "flags", "tunnels", "link_types", "faults"}
 
 
 def test_links_lead_somewhere() -> None:

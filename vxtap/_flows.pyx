@@ -161,6 +161,8 @@ cdef class Table:
                     check_rows(&a, sizeof(vxt_packet))
                     check_rows(&b, sizeof(vxt_flow))
                     count = a.len // sizeof(vxt_packet)
+                    if at > count:
+                        raise ValueError("outside of the buffer")
                     while True:
                         with nogil:
                             status = vxt_flows_add(&self.flows, <vxt_packet *>a.buf, count, &at, <vxt_flow *>b.buf,

@@ -60,7 +60,7 @@ class Side:
         return {**{name: getattr(self, name) for name in counts}, "report": self.report.to_dict()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Comparison:
     """Whether a mirror is complete, and what it lacks. `vxtap.compare` makes one.
 
@@ -81,7 +81,7 @@ class Comparison:
     one_way : str
         'egress' or 'ingress' where the mirror has nothing of the other direction of the source machine; else ''.
     machine : str
-        The address that most of the source's packets go from or to.
+        The address that most of the source's packets go from or to; of two that only talk to each other, the lower.
     around : int
         Bytes that VXLAN's outer headers take on the wire, 50 or 70 a packet.
     first, last : numpy.datetime64 or None

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vxtap import _flows
-from vxtap.errors import OptionError
+from vxtap.errors import OptionError, VxtapError
 from vxtap.layout import FLOW, PACKET
-from vxtap.options import DEFAULT_PORTS, Options
+from vxtap.merging import Merged
+from vxtap.options import DEFAULT_PORTS, Options, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
     from typing import SupportsIndex, Unpack
 
-    from vxtap.options import Numbers, OuterOptions
+    from vxtap.merge_report import MergeReport
+    from vxtap.options import Duration, Numbers, OuterOptions
     from vxtap.source import Source, Sources
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -27,23 +30,9 @@ if TYPE_CHECKING:
 
 #: Seconds of silence after which a conversation is given, and how many can go on at a time.
 IDLE, MOST = 120.0, _flows.MAX_FLOWS
-_NS = 1_000_000_000
-_LONGEST = (1 << 62) // _NS  # seconds
 # Packets that are put in order at a time, and rows that are fetched at a time.
 _BATCH, _ROWS = 1 << 16, 1 << 12
 _SEED = int.from_bytes(os.urandom(8), "little")
-
-
-def _check_idle(value: float) -> int:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        seconds = float(value)
-    except (TypeError, ValueError):
-        raise OptionError(f"idle: expected seconds, got {value!r}") from None
-    if not seconds >= 0:
-        raise OptionError(f"idle: expected seconds, at least 0, got {value!r}")
-    return int(min(seconds, _LONGEST) * _NS)
 
 
 def _check_most(value: SupportsIndex) -> int:
@@ -94,8 +83,8 @@ class FlowTable:
 
     Parameters
     ----------
-    idle : float
-        Seconds of silence, on the clock of the capture.
+    idle : float or str
+        Silence on the clock of the capture, in seconds or as text such as '2.5s'.
     most : int
         Conversations that go on at a time, at most 2^20. The memory, about 350 bytes for each, grows as it is needed.
 
@@ -113,8 +102,8 @@ class FlowTable:
     ... others = table.rest()
     """
 
-    def __init__(self, *, idle: float = IDLE, most: SupportsIndex = MOST) -> None:
-        self._table = _flows.Table(seed=_SEED, idle=_check_idle(idle), most=_check_most(most))
+    def __init__(self, *, idle: Duration = IDLE, most: SupportsIndex = MOST) -> None:
+        self._table = _flows.Table(seed=_SEED, idle=parse_duration(idle, "idle"), most=_check_most(most))
 
     def take(self, packets: Array) -> Flows:
         """Take packets, and give the conversations that are over by now.
@@ -200,24 +189,108 @@ def _are_sources(value: object) -> bool:
     return is_object or hasattr(value, "read") or not isinstance(value, Iterable)
 
 
-def _batches_of(value: Any, options: Options) -> Iterator[Packets]:
-    """All packets in time order, some at a time."""
-    if _is_rows(value):
-        yield from _in_order(value)
-    elif _are_sources(value):
-        from vxtap.merging import Merged  # only here: arrays need none of it
+class Conversations:
+    """The conversations of sources, given as they end. Use it as a context manager, and iterate once.
 
-        with Merged(value if isinstance(value, list | tuple) else [value], options) as merged:
-            yield from merged.batches(_BATCH)
-    else:
-        yield from value
+    Parameters
+    ----------
+    sources : a source, or a list of sources
+        As for `vxtap.merge`; they are read in time order, in bounded memory.
+    options : Options
+        How they are read.
+    idle, most
+        As for `flows`.
+    """
+
+    def __init__(self, sources: Any, options: Options, *, idle: Duration = IDLE, most: SupportsIndex = MOST) -> None:
+        self.table = FlowTable(idle=idle, most=most)
+        self._merged = Merged(sources, options)
+        #: Conversations given so far.
+        self.count = 0
+        #: What was wrong with a source, after all that could be read of it and of the others was given.
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[Flows]:
+        """Give rows of dtype `vxtap.FLOW`, some at a time. Where a source is damaged, `error` tells it in the end."""
+        try:
+            for batch in self._merged.batches(_BATCH):
+                yield from self._count(self.table.take(batch))
+        except (VxtapError, OSError) as error:
+            self.error = error
+        yield from self._count(self.table.rest())
+
+    def _count(self, rows: Flows) -> Iterator[Flows]:
+        self.count += len(rows)
+        if len(rows):
+            yield rows
+
+    @property
+    def report(self) -> MergeReport:
+        """What has become of every frame of the sources."""
+        return self._merged.report
+
+    def __enter__(self) -> Conversations:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._merged.close()
+
+
+#: What conversations can be ordered by: those with most of it first, of times the earliest.
+ORDERS = ("bytes", "packets", "first", "last", "rtt", "missing", "retransmitted")
+
+
+def _rank(rows: Flows, by: str) -> Array:
+    """A number for each row: the lower, the earlier it comes."""
+    if by in ("first", "last", "rtt"):
+        times: Array = rows[by].astype(np.int64)
+        times = -times if by == "rtt" else times
+        times[np.isnat(rows[by])] = np.iinfo(np.int64).max
+        return times
+    amounts: Array = rows[f"{by}_out"] + rows[f"{by}_in"]
+    return ~amounts  # unsigned: the most is the least of these
+
+
+def best(parts: Iterable[Flows], by: str, top: int | None = None) -> Flows:
+    """Give all conversations, or the first `top`, in an order: with `top` in bounded memory.
+
+    Parameters
+    ----------
+    parts : iterable of numpy.ndarray
+        Of dtype `vxtap.FLOW`.
+    by : str
+        One of `ORDERS`.
+    top : int, optional
+        Rows at most.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of dtype `vxtap.FLOW`; of equal ones, that which ended first comes first.
+    """
+    kept: list[Flows] = []
+    size = 0
+    for rows in parts:
+        kept.append(rows)
+        size += len(rows)
+        if top is not None and size > 2 * top + _ROWS:
+            kept = [_first(_joined(kept), by, top)]
+            size = top
+    return _first(_joined(kept), by, top)
+
+
+def _first(rows: Flows, by: str, top: int | None) -> Flows:
+    return rows[np.argsort(_rank(rows, by), kind="stable")[:top]]
 
 
 def flows(
     packets: Array | Iterable[Array] | Source | list[Sources] | tuple[Sources, ...],
     *,
-    idle: float = IDLE,
+    idle: Duration = IDLE,
     most: SupportsIndex = MOST,
+    dedup: Duration | None = None,
     ports: Numbers = DEFAULT_PORTS,
     vni: Numbers | None = None,
     **outer: Unpack[OuterOptions],
@@ -233,11 +306,15 @@ def flows(
         Rows with all columns of `vxtap.PACKET`, which are sorted by time where they are not in order; or batches of
         them, which are taken as they come (an opened capture gives such); or one source or a list of sources as for
         `vxtap.read`, which are merged in time order and read in bounded memory.
-    idle : float
-        Seconds of silence after which a conversation ends: what comes later is another row, with `continued` set.
+    idle : float or str
+        Silence, in seconds or as text such as '2.5s', after which a conversation ends: what comes later is another row,
+        with `continued` set.
     most : int
         Conversations that can go on at a time, at most 2^20. When there are more, the one that was silent for longest
         is given as if it were idle.
+    dedup : float or str, optional
+        For sources: drop what another vantage point has seen before, see `vxtap.merge`. Without it a packet that was
+        mirrored at both of its ends counts twice, and its bytes as retransmitted.
     ports, vni, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         For sources: see `vxtap.Options`.
 
@@ -259,8 +336,14 @@ def flows(
     >>> rows = vxtap.flows(vxtap.read("nva.pcap"))
     >>> rows[rows["one_way"] != 0]
     """
-    options = Options(ports=ports, vni=vni, **outer)
+    options = Options(ports=ports, vni=vni, dedup=dedup, **outer)
+    if not _is_rows(packets) and _are_sources(packets):
+        with Conversations(packets, options, idle=idle, most=most) as found:
+            rows = best(found, "first")
+            if found.error is not None:
+                raise found.error
+            return rows
     table = FlowTable(idle=idle, most=most)
-    found = [table.take(batch) for batch in _batches_of(packets, options)]
-    rows = _joined([*found, table.rest()])
-    return rows[np.argsort(rows["first"], kind="stable")]
+    batches = _in_order(packets) if isinstance(packets, np.ndarray) else packets
+    parts = [table.take(batch) for batch in batches]  # type: ignore[union-attr, arg-type]
+    return best([*parts, table.rest()], "first")

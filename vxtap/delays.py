@@ -178,12 +178,13 @@ def _bounds(reports: Any, number: int) -> tuple[int, int]:
 def line_up(source: Observed, mirror: Observed, clocks: list[Clock | None]) -> Span:
     """Find what lies outside of the time that both sides were recorded.
 
-    A packet of the source lies within it where a source of the mirror had begun by the time of the least delay and had
-    not ended by that of the largest; of the mirror, likewise. With no delay known, everything does.
+    A packet of the source lies within it where one source of the mirror had begun by the time of the least delay, and
+    one had not ended by that of the largest: what none of them recorded in between is a hole. Of the mirror, likewise.
+    With no delay known, everything lies within.
     """
     ts = source["ts"]
-    clock_known = any(clocks)
-    within = np.full(len(ts), not clock_known)
+    unknown = not any(clocks)
+    begun_by, open_at = np.full(len(ts), unknown), np.full(len(ts), unknown)
     begins, ends = [], []
     first, last = source.reports.first_ns or 0, source.reports.last_ns or 0
     there = np.ones(len(mirror), np.bool_)
@@ -192,11 +193,12 @@ def line_up(source: Observed, mirror: Observed, clocks: list[Clock | None]) -> S
             continue
         begun, ended = _bounds(mirror.reports, number)
         seen = ts + clock.at(ts)
-        within |= (seen + clock.least >= begun) & (seen + clock.most <= ended)
+        begun_by |= seen + clock.least >= begun
+        open_at |= seen + clock.most <= ended
         of = mirror["source"] == number
         sent = clock.back(mirror["ts"][of])
         there[of] = (sent - clock.most >= first) & (sent - clock.least <= last)
         edges = clock.back(np.array([begun, ended]))
         begins.append(max(first, int(edges[0])))
         ends.append(min(last, int(edges[1])))
-    return Span(within, there, min(begins, default=None), max(ends, default=None))
+    return Span(begun_by & open_at, there, min(begins, default=None), max(ends, default=None))

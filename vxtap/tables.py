@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from vxtap import _facts
+from vxtap import _facts, _flows
 from vxtap.enums import ENUMS, LinkType
 
 _TABLES = _facts.tables()
@@ -28,12 +28,15 @@ def link_type_name(number: int) -> str:
 
 
 def markdown(table: str) -> str:
-    """One of the tables 'columns', 'outcomes', 'flags', 'tunnels', 'link_types', 'faults' as Markdown."""
+    """One table in Markdown: 'columns', 'flow_columns', 'outcomes', 'flags', 'tunnels', 'link_types', or 'faults'."""
     rows: list[tuple[str, ...]]
     status = _TABLES["status"]
     if table == "columns":
         head: tuple[str, ...] = ("column", "type", "unit", "meaning")
         rows = [(f"`{name}`", kind, unit, text) for name, kind, _, _, _, unit, text in _facts.fields()]
+    elif table == "flow_columns":
+        head = ("column", "type", "unit", "meaning")
+        rows = [(f"`{name}`", kind, unit, text) for name, kind, _, _, unit, text in _flows.fields()]
     elif table == "outcomes":
         head = ("`Status`", "in reports", "meaning")
         rows = [(name, f"`{slug}`", text) for name, _, family, slug, text in status if family == "FRAME"]
@@ -80,5 +83,5 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["stub"]:
         print(stub())
     else:
-        for _table in ("columns", "outcomes", "flags", "tunnels", "link_types", "faults"):
+        for _table in ("columns", "flow_columns", "outcomes", "flags", "tunnels", "link_types", "faults"):
             print(f"## {_table}\n\n{markdown(_table)}\n")

@@ -21,7 +21,8 @@ MAC_A, MAC_B = bytes.fromhex("000d3a000036"), bytes.fromhex("000d3a000038")
 FABRIC, COLLECTOR = address("10.90.2.17"), address("10.90.2.4")
 BUNDLED = compare.captures_in(DATA)
 EVERYTHING: dict[str, Any] = {"tunnels": TUNNELS, "depth": 3, "partial": True, "once": False}
-OPTIONS = pytest.mark.parametrize("how", [{}, EVERYTHING], ids=["default", "everything"])
+PLAIN: dict[str, Any] = {"tunnels": ("none",)}
+OPTIONS = pytest.mark.parametrize("how", [{}, EVERYTHING, PLAIN], ids=["default", "everything", "plain"])
 
 
 def seen(name: str, **how: Any) -> Seen:

@@ -76,7 +76,7 @@ def test_reference(seed: int, steps: int, loss: float, own_loss: float, skew: in
     assert found.mirror.elsewhere == 2
     assert found.source.outside == 0
     (delay,) = found.delays
-    assert 20_000 <= int(delay["min"].astype(int)) - skew <= int(delay["max"].astype(int)) - skew <= 205_000
+    assert 20_000 <= int(delay["median"].astype(int)) - skew <= 205_000  # the others may be of two that are alike
 
 
 @given(SEEDS, STEPS, LOSSES, SKEWS)

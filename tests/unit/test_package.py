@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 import vxtap
-from vxtap import _core, _facts
+from vxtap import _core, _facts, _flows
 
 FOLDER = Path(vxtap.__file__).parent
 HEAVY = {"numpy", "rich", "hypothesis", "pyarrow", "tempfile", "gzip", "glob", "select"}
@@ -52,7 +52,9 @@ def test_every_public_name_is_there() -> None:
         from vxtap import frobnicate  # noqa: F401
 
 
-@pytest.mark.parametrize("first", [*sorted(path.stem for path in FOLDER.glob("[a-z]*.py")), "cli.decap", "cli.info"])
+@pytest.mark.parametrize(
+    "first", [*sorted(path.stem for path in FOLDER.glob("[a-z]*.py")), "cli.decap", "cli.flows", "cli.info"]
+)
 def test_public_names_do_not_depend_on_what_was_imported_before(first: str) -> None:
     """A module must not take the place of a function of its name (`decap`, `info`)."""
     code = f"import vxtap.{first}, vxtap\nprint(*(type(getattr(vxtap, name)).__name__ for name in vxtap.__all__))"
@@ -116,7 +118,7 @@ def stubbed(module: ModuleType) -> list[ast.stmt]:
     ]
 
 
-@pytest.mark.parametrize("module", [_core, _facts])
+@pytest.mark.parametrize("module", [_core, _facts, _flows])
 def test_stub_has_every_name_of_the_core(module: ModuleType) -> None:
     names = {
         getattr(node, "name", None) or getattr(getattr(node, "target", None), "id", None) for node in stubbed(module)
@@ -166,6 +168,15 @@ REWRITER = "_core.Rewriter(WANTED, pcapng=False, keep_others=False)"
         SCANNER.replace("WANTED", "WANTED | {'depth': None}"),
         f"{SCANNER}.scan(b'', 0, 0, bytearray(176), 0, bytes(100))",
         f"{SCANNER}.history",
+        "_flows.Table(seed=0, idle=-1, most=1)",
+        "_flows.Table(seed=0, idle=0, most=0)",
+        "_flows.Table(seed=0, idle=0, most=(1 << 20) + 1)",
+        "_flows.Table(seed=0, idle=0, most=1).add(bytes(175), 0, bytearray(184))",
+        "_flows.Table(seed=0, idle=0, most=1).add(bytes(176), 0, bytearray(183))",
+        "_flows.Table(seed=0, idle=0, most=1).add(bytes(176), 2, bytearray(184))",
+        "_flows.Table(seed=0, idle=0, most=1).add(bytes(176), 0, bytes(184))",
+        "_flows.Table(seed=0, idle=0, most=1).add(memoryview(bytearray(184))[1:177], 0, bytearray(184))",
+        "_flows.Table(seed=0, idle=0, most=1).end(bytearray(183))",
         "_facts.format_addresses(bytes(16), 16, 2, 16, bytearray(1000), 39)",
         "_facts.format_addresses(bytes(16), 16, 1, 16, bytearray(10), 39)",
         "_facts.format_addresses(bytes(16), 16, 1, 16, bytearray(1000), 3)",
@@ -181,6 +192,6 @@ REWRITER = "_core.Rewriter(WANTED, pcapng=False, keep_others=False)"
 )
 def test_border_refuses(call: str) -> None:
     """In a process of its own, since the other outcome is the end of it."""
-    setting = "from vxtap import _core, _facts\nfrom vxtap.options import Options\nWANTED = Options().wanted"
+    setting = "from vxtap import _core, _facts, _flows\nfrom vxtap.options import Options\nWANTED = Options().wanted"
     code = f"{setting}\ntry:\n    {call}\nexcept Exception as error:\n    print(type(error).__name__)"
     assert in_a_fresh_interpreter(code) in ("ValueError", "TypeError", "BufferError", "OverflowError")

@@ -65,6 +65,23 @@ def test_record_has_no_gaps_but_at_its_end() -> None:
     assert 0 <= RECORD_SIZE - end < 8
 
 
+# The row of a conversation, likewise.
+FLOW = """
+first M8[ns] 0, last M8[ns] 8, rtt m8[ns] 16, collectors u8 24, packets_out u8 32, packets_in u8 40, bytes_out u8 48,
+bytes_in u8 56, payload_out u8 64, payload_in u8 72, retransmitted_out u8 80, retransmitted_in u8 88, missing_out u8 96,
+missing_in u8 104, src V16 112, dst V16 128, tunnel_src V16 144, vni u4 160, sport u2 164, dport u2 166, tcp_flags_out
+u2 168, tcp_flags_in u2 170, proto u1 172, tunnel_srcs u1 173, one_way u1 174, continued u1 175, ended u1 176
+"""
+FLOW_SIZE = 184
+
+
+def test_row_of_a_conversation_is_pinned() -> None:
+    rows = [line.split() for line in FLOW.replace("\n", " ").split(",")]
+    assert (vxtap.FLOW.itemsize, vxtap.FLOW.names) == (FLOW_SIZE, tuple(name for name, _, _ in rows))
+    fields = vxtap.FLOW.fields or {}
+    assert [fields[name][:2] for name, _, _ in rows] == [(np.dtype(kind), int(offset)) for _, kind, offset in rows]
+
+
 # ---------------------------------------------------------------- the enums
 
 
@@ -234,7 +251,7 @@ def test_documentation_is_the_core_s(place: str) -> None:
     assert documented()[place] == tables.markdown(place.split(": ")[1])
 
 
-@pytest.mark.parametrize("name", ["columns", "outcomes", "flags", "tunnels", "link_types", "faults"])
+@pytest.mark.parametrize("name", ["columns", "flow_columns", "outcomes", "flags", "tunnels", "link_types", "faults"])
 def test_markdown(name: str) -> None:
     lines = tables.markdown(name).splitlines()
     assert len(lines) >= 4

@@ -243,6 +243,45 @@ def _add_health(commands: _Commands, common: argparse.ArgumentParser) -> None:
     health.set_defaults(run=_lazily("health"))
 
 
+def _add_flows(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    flows = commands.add_parser(
+        "flows",
+        parents=[common],
+        formatter_class=_formatter,
+        help="one row for every conversation of the inner traffic",
+        description="One row for every conversation: who, when, how much each way, and what of it is missing.",
+    )
+    flows.add_argument("input", metavar="IN", nargs="+", help=_INPUT)
+    flows.add_argument(
+        "--sort",
+        choices=("bytes", "packets", "first", "last", "rtt", "missing", "retransmitted"),
+        help="the most first, of times the earliest (default: bytes; with --csv and --json as they end)",
+    )
+    flows.add_argument(
+        "--top", type=int, metavar="N", help="so many rows at most (default 50; with --csv and --json all)"
+    )
+    flows.add_argument("--csv", action="store_true", help="comma-separated values, with a header")
+    flows.add_argument(
+        "--idle",
+        default="120s",
+        metavar="TIME",
+        help="silence after which a conversation ends; what comes later is another row (default 120s)",
+    )
+    flows.add_argument(
+        "--most",
+        type=int,
+        default=1 << 20,
+        metavar="N",
+        help="conversations that can go on at a time, about 360 bytes each (default and at most 1048576)",
+    )
+    flows.add_argument(
+        "--dedup",
+        metavar="TIME",
+        help="drop what another vantage point (tunnel source, VNI, input) has seen this long before, such as 2ms",
+    )
+    flows.set_defaults(run=_lazily("flows"))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser; every command stores its function as `run`."""
     parser = argparse.ArgumentParser(
@@ -255,6 +294,6 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     common = _common()
 
-    for add in (_add_decap, _add_merge, _add_compare, _add_health, _add_info):
+    for add in (_add_decap, _add_merge, _add_compare, _add_flows, _add_health, _add_info):
         add(commands, common)
     return parser
