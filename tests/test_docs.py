@@ -15,7 +15,7 @@ import pytest
 import vxtap
 from differential import containers
 from differential.differences import DIFFERENCES
-from vxtap import tables
+from vxtap import advice, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "tests" / "data"
@@ -125,6 +125,13 @@ def markdown(head: str, rows: Iterable[Iterable[object]]) -> str:
 def test_the_differences_from_tshark_are_those_tested() -> None:
     rows = [(one.file, one.frame or "all", one.column, one.reason) for one in DIFFERENCES]
     assert between("tshark.md", "differences") == markdown("capture, frame, column, reason", rows)
+
+
+def test_the_findings_of_health_are_those_of_its_table() -> None:
+    assert between("health.md", "findings") == advice.markdown()
+    shown = next(code for code in blocks(ROOT / "docs" / "health.md", "text") if "one_way" in code)
+    command = [sys.executable, "-m", "vxtap", "health", str(DATA / NAMES["nva1.pcap"])]
+    assert shown.strip() in subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def test_the_files_that_are_hard_to_read_are_those_tested() -> None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _NO_MAC = bytes(6)
 _MULTICAST = 1
-# Addresses of one machine that are remembered: a router has more behind it, and is none.
-_MOST_ADDRESSES = 256
+# Addresses of one machine that are remembered: a router has more behind it, and is none. And of all machines.
+_MOST_ADDRESSES, _MOST_IN_ALL = 256, 1 << 16
 
 
 class _Machine:
@@ -38,6 +38,7 @@ class Sides:
 
     def __init__(self) -> None:
         self._machines: dict[int, _Machine] = {}
+        self._room = _MOST_IN_ALL
 
     def take(self, origins: Array, rows: Packets) -> None:
         """Learn from rows, whose tunnel sources have these numbers (below 0: nobody's)."""
@@ -58,8 +59,9 @@ class Sides:
         elif not to_all:
             machine.narrow({mac, to})
         sent = machine.sent.get(mac)
-        if sent is not None and len(sent) < _MOST_ADDRESSES:
+        if sent is not None and address not in sent and len(sent) < _MOST_ADDRESSES and self._room:
             sent.add(address)
+            self._room -= 1
 
     def mac(self, origin: int) -> bytes | None:
         """The machine's MAC, where only one is in all frames."""

@@ -250,7 +250,7 @@ def test_decap_json(vx: Command, process: Command, mixed: Path, folder: Path) ->
 def test_info_json(vx: Command, mixed: Path) -> None:
     found = json.loads(vx("info", mixed, "--json").out)
     own = ["format", "details", "link_types", "interfaces", "other_interfaces", "vnis", "tunnels", "other_tunnels"]
-    own.append("looks_like_vxlan")
+    own += ["looks_like_vxlan", "unreachables"]
     assert list(found) == REPORT_KEYS + own
     assert found == vxtap.info(mixed).to_dict()
     assert (found["format"], found["link_types"], found["vnis"]) == ("pcap", ["ETHERNET (1)"], [7, 9])
