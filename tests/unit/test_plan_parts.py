@@ -54,7 +54,8 @@ def test_all_splits_as_one_capture(name: str, size: Any) -> None:
     """`open` of a list gives batches, books and inner frames of the file."""
     path = DATA / name
     splits = vxtap.plan(path, split=size)
-    with vxtap.open(path, workers=1) as one, vxtap.open(splits, workers=2) as several:
+    how: dict[str, Any] = {"tunnels": "none"} if name.endswith("-src.pcap") else {}
+    with vxtap.open(path, workers=1, **how) as one, vxtap.open(splits, workers=2, **how) as several:
         wanted = np.concatenate(list(one.batches(100)))
         rows = np.concatenate(list(several.batches(100)))
         assert columns_of(rows) == columns_of(wanted)
