@@ -29,6 +29,8 @@ NAMES = {
     "egress-vm.pcap": "14-egress-only-src.pcap",
 }
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+# How the output of a command begins, where the page on collectors shows it.
+START = {"health": "note split", "compar": "complete"}
 # Commands of the documentation that need a network interface, other files or the checkout: shown, not run here.
 NOT_RUN = ("make ", "tcpdump ", "pip ", "python benchmarks/", "pytest ")
 
@@ -88,6 +90,13 @@ def test_the_hint_shown_is_the_hint_printed(folder: Path) -> None:
     command = [sys.executable, "-m", "vxtap", "decap", "nva.pcap", "-o", "inner.pcap", "--ports", "8472"]
     run = subprocess.run(command, check=True, capture_output=True, text=True)
     assert shown.strip() in run.stderr
+
+
+@pytest.mark.parametrize("words", ["health nva1.pcap nva2.pcap", "compare source-vm.pcap nva1.pcap nva2.pcap"])
+def test_what_collectors_are_said_to_tell_is_what_is_printed(words: str, folder: Path) -> None:
+    (shown,) = [code for code in blocks(ROOT / "docs" / "collectors.md", "text") if code.startswith(START[words[:6]])]
+    run = subprocess.run([sys.executable, "-m", "vxtap", *words.split()], check=True, capture_output=True, text=True)
+    assert shown.strip() in run.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
