@@ -24,7 +24,6 @@ cdef class Merger:
 
     cdef vxt_merge state
     cdef vxt_output output
-    cdef size_t places
     cdef uint64_t memory
     cdef uint64_t held
     cdef bint busy
@@ -95,15 +94,18 @@ cdef class Merger:
 
     cdef int have_places(self, size_t more) except -1:
         """The queue has room for so many more packets, and one a lane."""
-        cdef size_t wanted = self.state.queue.count + more + self.state.lane_count + SPARE
+        cdef size_t wanted = more + self.state.lane_count + SPARE
         cdef void *items
-        if wanted > self.places:
-            wanted *= 2
+        if self.state.queue.count + wanted <= self.state.queue.room:
+            return 0
+        vxt_merge_tidy(&self.state)
+        wanted = 2 * (self.state.queue.count + wanted)  # so that it is long until the next time
+        if wanted > self.state.queue.room:
             items = PyMem_Realloc(self.state.queue.items, wanted * sizeof(vxt_next))
             if items == NULL:
                 raise MemoryError
             self.state.queue.items = <vxt_next *>items
-            self.places = wanted
+            self.state.queue.room = wanted
         return 0
 
     cdef bint grow(self, uint32_t number) noexcept:
