@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vxtap.address import format_ip
+from vxtap.address import end_text, format_ip
 from vxtap.report import iso_time
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def _about_loss(found: Comparison) -> Iterator[str]:
     lacking = lacking[np.argsort(lacking["missing_bytes"], kind="stable")[::-1]]
     for row in lacking[:_MOST]:
         yield (
-            f"  {format_ip(row['src'])}:{row['sport']} > {format_ip(row['dst'])}:{row['dport']}:"
+            f"  {end_text(format_ip(row['src']), row['sport'])} > {end_text(format_ip(row['dst']), row['dport'])}:"
             f" {row['missing_bytes']:,} of {row['source_bytes']:,} bytes missing"
         )
     if len(lacking) > _MOST:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vxtap.address import format_ip
+from vxtap.address import end_text, format_ip
 from vxtap.cli.tables import table, text_of
 from vxtap.cli.text import give, options_of, say, source_hints, strict_status
 from vxtap.community import community_id
@@ -75,7 +75,7 @@ def _bytes_text(count: int) -> str:
 def _end(address: str, port: int, proto: int) -> str:
     if proto not in (6, 17, 132):
         return address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return end_text(address, port)
 
 
 def _proto(row: dict[str, Any]) -> str:
