@@ -315,7 +315,7 @@ cdef class Merger:
         return rows, self.state.duplicates.pairs.other
 
     def vantages(self):
-        """Vantage points by number: [(source, VNI, tunnel source, frames)]; the last one is all that are not told apart."""
+        """Vantage points that are told apart, by number: [(source, VNI, tunnel source, frames)]."""
         cdef vxt_vantages *table
         cdef vxt_vantage *row
         if self.state.duplicates == NULL:
