@@ -181,6 +181,8 @@ cdef class Merger:
                             if status != VXT_MORE_OUTPUT:
                                 break
                             if not self.grow(number):
+                                if vxt_lane_used(&self.state.lanes[number]) == 0:
+                                    raise MemoryError  # it would not be full, but without any room for good
                                 vxt_merge_full(&self.state, number)
                                 break
                         if status == VXT_MALFORMED:
@@ -208,11 +210,12 @@ cdef class Merger:
         """The source's clock is ahead: [(time by that clock, by how many ns)], in rising order, at least one."""
         cdef vxt_lane *lane = self.lane(number)
         cdef vxt_knot *items = <vxt_knot *>self.zeros(len(knots), sizeof(vxt_knot))
+        PyMem_Free(<void *>lane.knots)
+        lane.knots = items
+        lane.knot_count = 0
         for i, (ts, ahead) in enumerate(knots):
             items[i].ts = ts
             items[i].ahead = ahead
-        PyMem_Free(<void *>lane.knots)
-        lane.knots = items
         lane.knot_count = len(knots)
 
     def begin_output(self, *, bint pcapng, bint ethernet, bint nano):
