@@ -120,7 +120,7 @@ static void shake_hands(vxt_conversation *it, const vxt_packet *p, uint32_t send
     } else if (it->handshake == SYN_ACK_SEEN && !syn && ack && sender == it->opener && p->tcp_ack == it->expected) {
         it->handshake = HANDSHAKE_DONE;
         if (it->syn != VXT_NAT && p->ts != VXT_NAT && p->ts >= it->syn)
-            it->rtt = p->ts - it->syn;
+            it->rtt = vxt_time_minus(p->ts, it->syn);
     }
 }
 

@@ -85,11 +85,19 @@ void vxt_lane_move(vxt_lane *lane, uint8_t *ring, uint64_t size)
     lane->size = size;
 }
 
+/* On the straight line from one knot to the next, how far it has gone from the first one's height. */
+static int64_t drawn(const vxt_knot *from, const vxt_knot *to, int64_t ts)
+{
+    double part = (double)((uint64_t)ts - (uint64_t)from->ts) / (double)((uint64_t)to->ts - (uint64_t)from->ts);
+    double more = part * (double)vxt_time_minus(to->ahead, from->ahead);
+
+    return more < 0x1p63 ? (int64_t)more : INT64_MAX; /* which a double rounds up to */
+}
+
 int64_t vxt_lane_time(vxt_lane *lane, int64_t ts)
 {
     const vxt_knot *knots = lane->knots;
     uint32_t i = lane->knot, last = lane->knot_count - 1;
-    double part;
 
     if (lane->knot_count == 0)
         return ts;
@@ -100,6 +108,5 @@ int64_t vxt_lane_time(vxt_lane *lane, int64_t ts)
     lane->knot = i;
     if (i == last || ts < knots[i].ts)
         return vxt_time_minus(ts, knots[i].ahead);
-    part = (double)(ts - knots[i].ts) / (double)(knots[i + 1].ts - knots[i].ts);
-    return vxt_time_minus(ts, knots[i].ahead + (int64_t)((double)(knots[i + 1].ahead - knots[i].ahead) * part));
+    return vxt_time_minus(vxt_time_minus(ts, knots[i].ahead), drawn(&knots[i], &knots[i + 1], ts));
 }

@@ -63,16 +63,6 @@ typedef struct vxt_lane {
     bool fine;   /* its times can have digits below a microsecond */
 } vxt_lane;
 
-/* a - b, or the nearest time there is; never the value that stands for no time. */
-static inline int64_t vxt_time_minus(int64_t a, int64_t b)
-{
-    if (b > 0 && a <= INT64_MIN + 1 + b)
-        return INT64_MIN + 1;
-    if (b < 0 && a > INT64_MAX + b)
-        return INT64_MAX;
-    return a - b;
-}
-
 /* The entry at a place that holds one. */
 static inline vxt_entry *vxt_lane_at(const vxt_lane *lane, uint64_t at)
 {

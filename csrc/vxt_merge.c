@@ -163,7 +163,26 @@ static void fetch(const vxt_lane *lane, const vxt_entry *entry)
 #endif
 }
 
-/* The lane's next entry in turn takes the place of one that has come out. */
+static bool is_gone(const vxt_merge *merge, vxt_place place)
+{
+    const vxt_lane *lane = &merge->lanes[place.lane];
+
+    return !vxt_lane_has(lane, place.at) || vxt_lane_at(lane, place.at)->state == VXT_ENTRY_DONE;
+}
+
+void vxt_merge_tidy(vxt_merge *merge)
+{
+    vxt_queue *queue = &merge->queue;
+    size_t count = queue->count;
+
+    queue->count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!is_gone(merge, queue->items[i].place))
+            vxt_queue_put(queue, queue->items[i]);
+}
+
+/* The lane's next entry in turn takes the place of one that has come out: in the queue, too, where that was `first` in
+ * it; else that stays there, as one that is gone. */
 static void queue_turn(vxt_merge *merge, uint32_t number, bool first)
 {
     vxt_lane *lane = &merge->lanes[number];
@@ -178,10 +197,13 @@ static void queue_turn(vxt_merge *merge, uint32_t number, bool first)
     }
     next = (vxt_next){vxt_lane_at(lane, lane->turn)->at, {lane->turn, number}};
     fetch(lane, vxt_lane_at(lane, lane->turn));
-    if (first)
+    if (first) {
         vxt_queue_replace(&merge->queue, next);
-    else
-        vxt_queue_put(&merge->queue, next);
+        return;
+    }
+    if (merge->queue.count == merge->queue.room)
+        vxt_merge_tidy(merge); /* at least the one that has come out goes */
+    vxt_queue_put(&merge->queue, next);
 }
 
 /* What has become of a packet. */
@@ -219,13 +241,6 @@ static void settle(vxt_merge *merge, const candidate *next)
     else if (first)
         vxt_queue_pop(&merge->queue);
     make_room(merge, place.lane);
-}
-
-static bool is_gone(const vxt_merge *merge, vxt_place place)
-{
-    const vxt_lane *lane = &merge->lanes[place.lane];
-
-    return !vxt_lane_has(lane, place.at) || vxt_lane_at(lane, place.at)->state == VXT_ENTRY_DONE;
 }
 
 /* Where the next packet is: VXT_OK, or MORE_INPUT. */

@@ -19,7 +19,7 @@ typedef struct vxt_merge {
     vxt_lane *lanes; /* memory of the caller */
     uint32_t lane_count;
     uint32_t wanted;            /* after MORE_INPUT: the lane that is waited for; VXT_NO_LANE: nothing more comes out */
-    vxt_queue queue;            /* with room for one packet a lane and all those that are pushed */
+    vxt_queue queue;            /* with room for one packet a lane and all those that are pushed: see vxt_merge_tidy */
     int64_t window;             /* ns */
     int64_t safe;               /* what is not later may come out */
     int64_t now;                /* the latest time that has come out */
@@ -43,6 +43,9 @@ typedef struct vxt_supply {
 
 /* Begin, with lanes, window, and what is looked for set. */
 void vxt_merge_begin(vxt_merge *merge);
+
+/* What had to come out early is still in the queue, up to its time: take it out. */
+void vxt_merge_tidy(vxt_merge *merge);
 
 /* Rows of a source, in its order. `*taken` of them now lie in its lane. VXT_OK; MORE_OUTPUT where the lane has no room
  * for the next one: give it some (vxt_lane_move), or say that there is none (vxt_merge_full).

@@ -7,6 +7,16 @@
 enum { VXT_IPLEN = 16, VXT_MACLEN = 6 };
 #define VXT_NAT INT64_MIN /* numpy's 'not a time' */
 
+/* a - b, or the nearest time there is; never the value that stands for no time. */
+static inline int64_t vxt_time_minus(int64_t a, int64_t b)
+{
+    if (b > 0 && a <= INT64_MIN + 1 + b)
+        return INT64_MIN + 1;
+    if (b < 0 && a > INT64_MAX + b)
+        return INT64_MAX;
+    return a - b;
+}
+
 /* How far a frame must be parsed for a column to be right. The parser stops at the level that the caller needs. */
 typedef enum vxt_level {
     VXT_LEVEL_FRAME, /* framing, outcome, where the inner frame lies, the tunnel's facts: always known */

@@ -11,7 +11,8 @@ typedef struct vxt_next {
 } vxt_next;
 
 typedef struct vxt_queue {
-    vxt_next *items; /* memory of the caller: room for all that are put in */
+    vxt_next *items; /* memory of the caller */
+    size_t room;     /* items that it holds: the caller sees to it that all that are put in do fit */
     size_t count;
 } vxt_queue;
 

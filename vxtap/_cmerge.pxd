@@ -62,6 +62,7 @@ cdef extern from "vxt_merge.h" nogil:
 
     ctypedef struct vxt_queue:
         vxt_next *items
+        size_t room
         size_t count
 
     ctypedef struct vxt_vantage:
@@ -137,6 +138,7 @@ cdef extern from "vxt_merge.h" nogil:
     void vxt_duplicates_forget(vxt_duplicates *duplicates)
     int64_t vxt_delay_least(uint32_t bin)
     void vxt_merge_begin(vxt_merge *merge)
+    void vxt_merge_tidy(vxt_merge *merge)
     vxt_status vxt_merge_push(vxt_merge *merge, uint32_t lane, const vxt_packet *rows, size_t count,
                               vxt_supply *supply, size_t *taken)
     void vxt_merge_full(vxt_merge *merge, uint32_t lane)

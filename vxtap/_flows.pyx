@@ -91,13 +91,14 @@ cdef resized(memory, size_t size):
     conversations are met in no order, and every one would need a page of its own to be looked up."""
     larger = memory
     try:
-        if memory is None:
-            raise SystemError
-        memory.resize(size)
-    except SystemError:  # a system that cannot: copy
-        larger = mmap.mmap(-1, size, flags=_PRIVATE)
-        if memory is not None:
-            larger[:len(memory)] = memory
+        try:
+            if memory is None:
+                raise SystemError
+            memory.resize(size)
+        except SystemError:  # a system that cannot: copy
+            larger = mmap.mmap(-1, size, flags=_PRIVATE)
+            if memory is not None:
+                larger[:len(memory)] = memory
     except OSError:
         raise MemoryError from None
     if _HUGE_PAGES is not None:
@@ -123,7 +124,10 @@ cdef class Table:
     def __cinit__(self, *, uint64_t seed, int64_t idle, uint32_t most):
         if idle < 0 or not 1 <= most <= VXT_MAX_FLOWS:
             raise ValueError("no such table")
-        self.left = mmap.mmap(-1, VXT_FLOWS_LEFT * sizeof(uint64_t), flags=_PRIVATE)  # costs nothing before it is used
+        try:  # it costs nothing before it is used
+            self.left = mmap.mmap(-1, VXT_FLOWS_LEFT * sizeof(uint64_t), flags=_PRIVATE)
+        except OSError:
+            raise MemoryError from None
         vxt_flows_begin(&self.flows, <uint64_t *>address_of(self.left), seed, idle, most)
 
     cdef int enter(self) except -1:

@@ -24,7 +24,6 @@ cdef class Merger:
 
     cdef vxt_merge state
     cdef vxt_output output
-    cdef size_t places
     cdef uint64_t memory
     cdef uint64_t held
     cdef bint busy
@@ -95,15 +94,18 @@ cdef class Merger:
 
     cdef int have_places(self, size_t more) except -1:
         """The queue has room for so many more packets, and one a lane."""
-        cdef size_t wanted = self.state.queue.count + more + self.state.lane_count + SPARE
+        cdef size_t wanted = more + self.state.lane_count + SPARE
         cdef void *items
-        if wanted > self.places:
-            wanted *= 2
+        if self.state.queue.count + wanted <= self.state.queue.room:
+            return 0
+        vxt_merge_tidy(&self.state)
+        wanted = 2 * (self.state.queue.count + wanted)  # so that it is long until the next time
+        if wanted > self.state.queue.room:
             items = PyMem_Realloc(self.state.queue.items, wanted * sizeof(vxt_next))
             if items == NULL:
                 raise MemoryError
             self.state.queue.items = <vxt_next *>items
-            self.places = wanted
+            self.state.queue.room = wanted
         return 0
 
     cdef bint grow(self, uint32_t number) noexcept:
@@ -179,6 +181,8 @@ cdef class Merger:
                             if status != VXT_MORE_OUTPUT:
                                 break
                             if not self.grow(number):
+                                if vxt_lane_used(&self.state.lanes[number]) == 0:
+                                    raise MemoryError  # it would not be full, but without any room for good
                                 vxt_merge_full(&self.state, number)
                                 break
                         if status == VXT_MALFORMED:
@@ -206,11 +210,12 @@ cdef class Merger:
         """The source's clock is ahead: [(time by that clock, by how many ns)], in rising order, at least one."""
         cdef vxt_lane *lane = self.lane(number)
         cdef vxt_knot *items = <vxt_knot *>self.zeros(len(knots), sizeof(vxt_knot))
+        PyMem_Free(<void *>lane.knots)
+        lane.knots = items
+        lane.knot_count = 0
         for i, (ts, ahead) in enumerate(knots):
             items[i].ts = ts
             items[i].ahead = ahead
-        PyMem_Free(<void *>lane.knots)
-        lane.knots = items
         lane.knot_count = len(knots)
 
     def begin_output(self, *, bint pcapng, bint ethernet, bint nano):
@@ -313,7 +318,7 @@ cdef class Merger:
         return rows, self.state.duplicates.pairs.other
 
     def vantages(self):
-        """Vantage points by number: [(source, VNI, tunnel source, frames)]; the last one is all that are not told apart."""
+        """Vantage points that are told apart, by number: [(source, VNI, tunnel source, frames)]."""
         cdef vxt_vantages *table
         cdef vxt_vantage *row
         if self.state.duplicates == NULL:

@@ -79,6 +79,11 @@ def _parse(texts: str | Sequence[str] | Array, size: int) -> Any:
     return column[()] if array.ndim == 0 else column
 
 
+def end_text(address: str, port: int) -> str:
+    """One end of a conversation for people: an address as text, and a port."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 @overload
 def format_ip(addresses: Scalar) -> str: ...
 @overload

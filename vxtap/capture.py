@@ -11,7 +11,7 @@ from vxtap.enums import Flag, Status
 from vxtap.errors import OptionError, UnsupportedError
 from vxtap.layout import Projection
 from vxtap.memory import Rows
-from vxtap.options import DEFAULT_PORTS, Options
+from vxtap.options import DEFAULT_PORTS, Options, only_outer
 from vxtap.parts import rows_in
 from vxtap.passes import RowPass, files_of
 from vxtap.pieces import Pieces, Rejoiner
@@ -299,7 +299,7 @@ def open(
     ...         print(row["vni"], len(frame))
     """
     own: dict[str, Any] = {"columns": columns, "frames": frames, "strict": strict, "follow": follow}
-    return Capture(source, Options(ports=ports, vni=vni, workers=workers, split=split, **own, **outer))
+    return Capture(source, Options(ports=ports, vni=vni, workers=workers, split=split, **own, **only_outer(outer)))
 
 
 def read(
@@ -346,7 +346,7 @@ def read(
     >>> packets = vxtap.read("nva.pcap", columns=["ts", "vni", "src", "dst"])
     """
     own: dict[str, Any] = {"columns": columns, "frames": frames, "strict": strict}
-    options = Options(ports=ports, vni=vni, workers=workers, split=split, **own, **outer)
+    options = Options(ports=ports, vni=vni, workers=workers, split=split, **own, **only_outer(outer))
     projection = Projection(options.column_names)
     rows = Rows(projection.dtype, _FIRST_ROWS)
     splits = splits_of(source)

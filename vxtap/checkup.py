@@ -15,7 +15,7 @@ from vxtap.holes import Holes
 from vxtap.lengths import ETHERNET_MTU, Lengths
 from vxtap.merging import Merged
 from vxtap.oneway import Conversations
-from vxtap.options import DEFAULT_PORTS, Options, parse_duration
+from vxtap.options import DEFAULT_PORTS, Options, only_outer, parse_duration
 from vxtap.sides import Sides
 from vxtap.survey import likely_ports
 from vxtap.tunnel_books import TunnelBooks
@@ -280,7 +280,7 @@ def health(
     ...     print(finding["text"], finding["advice"])
     """
     own: dict[str, Any] = {"dedup": dedup, "window": window, "strict": strict}
-    options = Options(ports=ports, vni=vni, **own, **outer)
+    options = Options(ports=ports, vni=vni, **own, **only_outer(outer))
     found, error = examine(sources, options, gap=gap, mtu=mtu)
     if error is not None:
         raise error

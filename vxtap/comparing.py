@@ -12,7 +12,7 @@ from vxtap.delays import clocks_of, line_up, on_the_source_s_clock, tolerance_of
 from vxtap.endpoints import Index, addresses_of, unique_keys
 from vxtap.matching import pair_packets, pair_unmistakable
 from vxtap.observed import CUT, DATA, NOT_IP, SWAPPED, join_talks, observe, pairs_of
-from vxtap.options import DEFAULT_PORTS, Options
+from vxtap.options import DEFAULT_PORTS, Options, only_outer
 from vxtap.sequences import lay_out, pair_data
 from vxtap.streams import compare_streams
 from vxtap.tunnels import PLAIN
@@ -250,5 +250,5 @@ def compare(
     >>> found = vxtap.compare("source-vm.pcap", ["nva1.pcap", "nva2.pcap"])
     >>> found.complete, found.missing_bytes, found.only_source
     """
-    theirs = Options(ports=ports, vni=vni, strict=strict, dedup=dedup, **outer)
+    theirs = Options(ports=ports, vni=vni, strict=strict, dedup=dedup, **only_outer(outer))
     return compare_captures(source, mirror, Options(tunnels=PLAIN, once=theirs.once, strict=strict), theirs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vxtap.address import format_ip
+from vxtap.address import end_text, format_ip
 from vxtap.report import iso_time
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Comparison:
     around : int
         Bytes that VXLAN's outer headers take on the wire, 50 or 70 a packet.
     first, last : numpy.datetime64 or None
-        The time that both sides were recorded, on the source's clock; None where no packet is on both.
+        The time that both sides were recorded, on the source's clock; None where `delays` is empty.
     connections : numpy.ndarray of dtype `vxtap.streams.CONNECTION`
         One row for each direction of each TCP connection with data.
     missing : numpy.ndarray of dtype `vxtap.streams.MISSING`
@@ -264,7 +264,7 @@ def _about_loss(found: Comparison) -> Iterator[str]:
     lacking = lacking[np.argsort(lacking["missing_bytes"], kind="stable")[::-1]]
     for row in lacking[:_MOST]:
         yield (
-            f"  {format_ip(row['src'])}:{row['sport']} > {format_ip(row['dst'])}:{row['dport']}:"
+            f"  {end_text(format_ip(row['src']), row['sport'])} > {end_text(format_ip(row['dst']), row['dport'])}:"
             f" {row['missing_bytes']:,} of {row['source_bytes']:,} bytes missing"
         )
     if len(lacking) > _MOST:
@@ -293,7 +293,7 @@ def _about_time(found: Comparison) -> Iterator[str]:
             f" by {_many(each['packets'], 'packet')}{drift}"
         )
     if not len(found.delays):
-        yield "delay: unknown, since no packet is on both sides; nothing could be lined up"
+        yield "delay: unknown, since no packet is exactly once on each side; nothing could be lined up"
     if found.source.outside or found.mirror.outside:
         yield (
             f"outside of the common time, {_iso(found.first)} to {_iso(found.last)}:"

@@ -13,7 +13,7 @@ from vxtap import _flows
 from vxtap.errors import OptionError, VxtapError
 from vxtap.layout import FLOW, PACKET
 from vxtap.merging import Merged
-from vxtap.options import DEFAULT_PORTS, Options, parse_duration
+from vxtap.options import DEFAULT_PORTS, Options, only_outer, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -334,7 +334,7 @@ def flows(
     --------
     >>> vxtap.flows(["nva1.pcap", "nva2.pcap"])["one_way"]
     """
-    options = Options(ports=ports, vni=vni, dedup=dedup, **outer)
+    options = Options(ports=ports, vni=vni, dedup=dedup, **only_outer(outer))
     if not _is_rows(packets) and _are_sources(packets):
         with Conversations(packets, options, idle=idle, most=most) as found:
             rows = best(found, "first")

@@ -63,10 +63,10 @@ SAME = Clock(0, 0, 0.0, 0, 0)
 
 def _slope(ts: Array, delay: Array) -> float:
     """What the delay grows by, a nanosecond: the middle of the slopes between the middles of parts of the time."""
-    span = int(ts[-1] - ts[0])
+    span = int(ts[-1]) - int(ts[0])
     if span < _LEAST_TO_DRIFT:
         return 0.0
-    part = (ts - ts[0]) * _BINS // (span + 1)
+    part = (ts - ts[0]) // (span // _BINS + 1)
     begins = np.flatnonzero(np.append(True, part[1:] != part[:-1]))
     times = [float(np.median(group)) for group in np.split(ts - ts[0], begins[1:])]
     middles = [float(np.median(group)) for group in np.split(delay - delay[0], begins[1:])]

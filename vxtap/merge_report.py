@@ -91,7 +91,7 @@ def _delay(least: int, most: int, bins: list[int]) -> Delay:
 class MergeReport(Report):
     """The books of a merge: those of a report, over all sources, and more.
 
-    ``decapsulated == written + duplicates``, always.
+    ``decapsulated == written + duplicates``, once all has come out: before, some packets wait for their turn.
 
     Attributes
     ----------
@@ -110,13 +110,14 @@ class MergeReport(Report):
     other_pairs : int
         Duplicates of pairs beyond the 512 that are told apart.
     undecided : int
-        Packets that could not be compared: their headers are cut.
+        Packets that could not be compared, and are kept: their headers are cut, they have no time, or more sights are
+        alike, or more vantage points there, than can be told apart. See docs/merge.md.
     forgotten : int
         Packets that had to be forgotten before `dedup` was over, for want of memory.
     super_segments : int
         Data that another vantage point saw in pieces of another size: segmentation offload. Both are kept.
     offsets : list of dict
-        With `align`: for each source what its clock is ahead of the first one's; see docs/collectors.md.
+        With `align`: for each source what its clock is ahead of the first one's; see docs/clocks.md.
     """
 
     sources: list[Report] = field(default_factory=list)

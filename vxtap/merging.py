@@ -12,7 +12,7 @@ from vxtap.gather import run_merge
 from vxtap.lanes import Lanes, list_of
 from vxtap.layout import PACKET
 from vxtap.merge_report import MergeReport, take_stock_of
-from vxtap.options import DEFAULT_PORTS, Options
+from vxtap.options import DEFAULT_PORTS, Options, only_outer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,7 +220,7 @@ def merge(
     >>> report = vxtap.merge(["nva1.pcap", "nva2.pcap"], "inner.pcapng", dedup="2ms")
     """
     own: dict[str, Any] = {"dedup": dedup, "window": window, "align": align, "format": format, "ethernet": ethernet}
-    options = Options(ports=ports, vni=vni, strict=strict, workers=workers, **own, **outer)
+    options = Options(ports=ports, vni=vni, strict=strict, workers=workers, **own, **only_outer(outer))
     if dest is None:
         return Merged(sources, options)
     return run_merge(sources, dest, options, progress).report

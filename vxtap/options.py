@@ -7,10 +7,10 @@ import numbers
 import operator
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, SupportsIndex, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypedDict
 
 from vxtap import _facts
 from vxtap.errors import OptionError
@@ -136,6 +136,15 @@ class OuterOptions(TypedDict, total=False):
     partial: bool
     fragment_timeout: float
     fragment_memory: int | str
+
+
+def only_outer(given: Mapping[str, object]) -> Any:
+    """What a function was given beside its own options: those, since others mean something to other functions only."""
+    for name in given:
+        if name not in OuterOptions.__annotations__:
+            there = ", ".join(OuterOptions.__annotations__)
+            raise TypeError(f"unexpected keyword argument {name!r}: beside those of its own there are {there}")
+    return given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

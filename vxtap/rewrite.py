@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from vxtap import _core
 from vxtap.enums import Status
 from vxtap.errors import OptionError, VxtapError
-from vxtap.options import DEFAULT_PORTS, Options, cores_at_hand
+from vxtap.options import DEFAULT_PORTS, Options, cores_at_hand, only_outer
 from vxtap.passes import MORE_INPUT, MORE_OUTPUT, SEED, Pass, files_of
 from vxtap.sink import Sink, is_same_file
 
@@ -221,7 +221,7 @@ def decap(
     >>> print(vxtap.decap("nva.pcap", "inner.pcap"))
     """
     own: dict[str, Any] = {"keep_others": keep_others, "format": format, "ethernet": ethernet, "workers": workers}
-    options = Options(ports=ports, vni=vni, strict=strict, follow=follow, **own, **outer)
+    options = Options(ports=ports, vni=vni, strict=strict, follow=follow, **own, **only_outer(outer))
     return run_decap(source, dest, options, progress).report
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vxtap import _core, _facts
 from vxtap.enums import LinkType, Tunnel
-from vxtap.options import DEFAULT_PORTS, Options
+from vxtap.options import DEFAULT_PORTS, Options, only_outer
 from vxtap.passes import RowPass, files_of
 from vxtap.report import Report
 from vxtap.source import printable
@@ -251,7 +251,7 @@ def info(
     FormatError, OSError
         For what is not a capture, is damaged, or cannot be read.
     """
-    found, error = survey(source, Options(ports=ports, vni=vni, strict=strict, **outer))
+    found, error = survey(source, Options(ports=ports, vni=vni, strict=strict, **only_outer(outer)))
     if error is not None:
         raise error
     return found

@@ -98,6 +98,15 @@ def test_packets_that_are_alike_are_counted() -> None:
     assert told(vxtap.compare(source(records), mirror(records[:4] + records[6:]))) == {"matched": 7, "only_source": 2}
 
 
+def test_the_ends_of_a_connection_are_told_with_ports() -> None:
+    ends = {"src": bytes.fromhex("20010db8") + bytes(11) + b"\1", "dst": bytes.fromhex("20010db8") + bytes(11) + b"\2"}
+    data = [
+        (T0 + i * MS, eth(ipv6(tcp(b"x" * 10, 1, 80, seq=10 * i), build.TCP, **ends), build.IPV6)) for i in range(9)
+    ]
+    found = vxtap.compare(source(data), mirror([*data[:4], *data[5:]]))
+    assert "  [2001:db8::1]:1 > [2001:db8::2]:80: 10 of 90 bytes missing" in found.summary().splitlines()
+
+
 def test_a_snaplen_cuts_the_mirror() -> None:
     """The headers tell that they are the same; the source has more of them."""
     found = vxtap.compare(source(plenty()), mirror(plenty(), cut=3))

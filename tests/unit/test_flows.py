@@ -11,6 +11,7 @@ import vxtap
 from talks import ACK, FIN, GRE, ICMP, PSH, RST, SECOND, SYN, T0, UDP, A, B, C, address, back, packet, plain, rows_of
 
 NAT = np.timedelta64("NaT")
+YEAR = 366 * 86400
 FRAGMENT = int(vxtap.Flag.INNER_FRAGMENT)
 CLIENT, SERVER = 1000, 2**32 - 2  # where the numbers begin: those of the server soon wrap around
 
@@ -87,6 +88,13 @@ def test_rtt_counts_from_the_first_syn_to_the_first_ack() -> None:
     wrong = ack | {"tcp_ack": 77}
     assert flow(syn, syn_ack, wrong, ack | {"ts": T0 + SECOND})["rtt"] == SECOND
     assert flow(syn, syn_ack | {"tcp_ack": 5}, ack)["rtt"] == int(NAT.astype(np.int64))
+
+
+def test_rtt_is_no_more_than_64_bits_hold() -> None:
+    syn, syn_ack, ack = handshake()
+    early, late = -150 * 10**9 * YEAR, 150 * 10**9 * YEAR
+    packets = [syn | {"ts": early}, syn_ack | {"ts": 0}, ack | {"ts": late}]
+    assert vxtap.flows(rows_of(packets), idle=200 * YEAR)["rtt"].astype(np.int64).tolist() == [2**63 - 1]
 
 
 # ---------------------------------------------------------------- bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import pickle
 from pathlib import Path
 from typing import Any
@@ -246,3 +247,17 @@ def test_many_conversations_leave_in_order() -> None:
     assert len(out) == 50_000
     assert table._table.counts[-1] - before < 3 * 50_000
     assert (np.diff(out["first"].astype(np.int64)) == 1).all()
+
+
+def test_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not taken for a source that cannot be read."""
+
+    def none(*_: Any, **__: Any) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    table = FlowTable()
+    monkeypatch.setattr(mmap, "mmap", none)
+    with pytest.raises(MemoryError):
+        table.take(rows_of(some()))
+    with pytest.raises(MemoryError):
+        FlowTable()

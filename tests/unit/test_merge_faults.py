@@ -135,5 +135,13 @@ def test_wrong_options(how: dict[str, Any], message: str) -> None:
 
 
 def test_unknown_option() -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="'windows'"):
         vxtap.merge([seen((0, 1))], io.BytesIO(), windows="10ms")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("how", [{"frames": "all"}, {"columns": ["ts"]}, {"keep_others": True}])
+@pytest.mark.parametrize("function", ["merge", "flows", "health", "info"])
+def test_options_of_others(function: str, how: dict[str, Any]) -> None:
+    """They are refused rather than left aside: a merge has no place for frames that were not decapsulated."""
+    with pytest.raises(TypeError, match=repr(next(iter(how)))):
+        getattr(vxtap, function)(seen((0, 1)), **how)

@@ -126,3 +126,12 @@ def test_a_hundred_taps_that_see_the_same() -> None:
     done = merge(sources, dedup="2ms")
     assert (done.report.written, done.report.duplicates) == (300, 29_700)
     assert_sums(done.report, 100)
+
+
+def test_a_clock_that_was_set_back() -> None:
+    """Thousands of packets from before wait at the front of a lane that is full, and have to make way at once."""
+    ahead = [(T0 + 3600 * 10**9 + i * 1000, frame(i)) for i in range(9000)]
+    large = frame(6000, 60_000)
+    done = merge([pcap([*ahead, *((T0 + i * 1000, large) for i in range(700))])])
+    assert done.report.written == 9700
+    assert_sums(done.report, 1)

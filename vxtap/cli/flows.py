@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import shutil
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
-from vxtap.address import format_ip
+from vxtap.address import end_text, format_ip
+from vxtap.cli.tables import table, text_of
 from vxtap.cli.text import give, options_of, say, source_hints, strict_status
 from vxtap.community import community_id
 from vxtap.conversations import Conversations, best
@@ -24,10 +19,11 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
 
+    from rich.table import Table
+
     Rows = np.ndarray[Any, np.dtype[Any]]
 
 _MOST_ROWS = 50  # of the table for people
-_WIDE = 250  # lines are not cut where they go to a file or a pipe
 _NS = 1_000_000_000
 _NAMES = {1: "ICMP", 6: "TCP", 17: "UDP", 47: "GRE", 58: "ICMPv6", 132: "SCTP"}
 _WAYS = ("", "egress only", "ingress only", "one way")
@@ -79,7 +75,7 @@ def _bytes_text(count: int) -> str:
 def _end(address: str, port: int, proto: int) -> str:
     if proto not in (6, 17, 132):
         return address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return end_text(address, port)
 
 
 def _proto(row: dict[str, Any]) -> str:
@@ -116,20 +112,12 @@ _NUMERIC = {"VNI", "packets", "back", "bytes", "rtt"}
 
 
 def _as_text(rows: Rows, total: int) -> str:
-    """The table, as wide as the terminal."""
-    terminal = sys.stdout is not None and sys.stdout.isatty()
-    out = io.StringIO()  # aside: the library itself would end the process when a reader goes away
-    width = shutil.get_terminal_size().columns if terminal else _WIDE
-    console = Console(file=out, width=width, highlight=False, markup=False, soft_wrap=not terminal, color_system=None)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in _HEAD:
-        table.add_column(name, justify="right" if name in _NUMERIC else "left", overflow="fold")
-    for row in _values(rows):
-        table.add_row(*_row_text(dict(zip(COLUMNS, row, strict=True))))
-    console.print(table)
+    """The table, and how many more there are."""
+    lines = [_row_text(dict(zip(COLUMNS, row, strict=True))) for row in _values(rows)]
+    parts: list[Table | str] = [table(lines, _HEAD, _NUMERIC, len(lines))]
     if total > len(rows):
-        console.print(f"... and {total - len(rows):,} more: see --top, --csv, --json")
-    return "\n".join(line.rstrip() for line in out.getvalue().replace("─", "-").splitlines())
+        parts.append(f"... and {total - len(rows):,} more: see --top, --csv, --json")
+    return text_of(parts)
 
 
 def _pieces(found: Conversations, by: str | None, top: int | None) -> Iterator[Rows]:
