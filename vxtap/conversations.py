@@ -169,7 +169,8 @@ class FlowTable:
 def _in_order(packets: Packets) -> Iterator[Packets]:
     """The packets in the order of their times, those without one last; as they are where they are in order."""
     times = packets["ts"].reshape(-1)
-    if not (times[1:] < times[:-1]).any():
+    timed = times[~np.isnat(times)]  # with NaT, every comparison is false
+    if not (timed[1:] < timed[:-1]).any():
         yield packets
         return
     order = np.argsort(times, kind="stable")

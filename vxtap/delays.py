@@ -66,9 +66,10 @@ def _slope(ts: Array, delay: Array) -> float:
     span = int(ts[-1]) - int(ts[0])
     if span < _LEAST_TO_DRIFT:
         return 0.0
-    part = (ts - ts[0]) // (span // _BINS + 1)
+    since = (ts - ts[0]).view(np.uint64).astype(np.float64)  # unsigned: of broken times, centuries apart, too
+    part = (since * (_BINS / (span + 1))).astype(np.int64)
     begins = np.flatnonzero(np.append(True, part[1:] != part[:-1]))
-    times = [float(np.median(group)) for group in np.split(ts - ts[0], begins[1:])]
+    times = [float(np.median(group)) for group in np.split(since, begins[1:])]
     middles = [float(np.median(group)) for group in np.split(delay - delay[0], begins[1:])]
     one, other = np.triu_indices(len(times), 1)
     if not len(one):

@@ -62,6 +62,7 @@ _UNFIT = int(Flag.INNER_FRAGMENT | Flag.MALFORMED_INNER | Flag.NO_TIME)
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 _MOST_LEVELS = 31
+_END = 1 << 62  # ns, in 2116: no clock shows more, and differences of times before it keep within 64 bits
 _SYN_LEVELS = 4  # the sample holds sixteen times as many handshakes as it would without preferring them
 
 
@@ -193,6 +194,8 @@ class Happenings:
     def take(self, batch: Array) -> None:
         """Look at packets: a structured array with `COLUMNS` at least."""
         sound = ((batch["flags"] & _UNFIT) == 0) & (batch["proto"] != 0) & ~np.isnat(batch["ts"])
+        all_times = _times(batch)
+        sound &= (all_times >= 0) & (all_times < _END)
         for source in np.unique(batch["source"][sound]):
             times = batch["ts"][sound & (batch["source"] == source)].astype("M8[ns]").view(np.int64)
             self.first[source] = min(self.first[source], times.min())

@@ -124,7 +124,7 @@ def parse_duration(value: Duration, what: str) -> int:
     if found is None:
         raise OptionError(f"{what}: expected a duration such as 2ms, got {value!r}")
     number, unit = found.groups()
-    return round(float(number) * _DURATIONS[unit or "s"])
+    return min(round(float(number) * _DURATIONS[unit or "s"]), _LONGEST * _NS)
 
 
 class OuterOptions(TypedDict, total=False):

@@ -196,6 +196,8 @@ def is_same_file(sources: Iterable[os.stat_result], target: Target) -> bool:
         if not isinstance(target, str | os.PathLike):
             there = os.fstat(target.fileno())
         elif os.fspath(target) == "-":
+            if sys.stdout is None:  # closed: what was opened first may have its number
+                return False
             there = os.fstat(1)
         else:
             there = os.stat(target)

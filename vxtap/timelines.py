@@ -79,7 +79,8 @@ def _minutes(lines: Lines, bounds: Bounds, roots: Array) -> _Minutes:
     time, limit = lines.of(bounds)
     bounds = replace(bounds, limit=limit)
     bins = len(lines.grid) - 2
-    bin = np.clip((time * bins // (round(lines.grid[-1]) + 1)), 0, bins - 1)
+    # In floats: many minutes times the nanoseconds of days are more than 64 bits.
+    bin = np.clip((time * (bins / (float(lines.grid[-1]) + 1))).astype(np.int64), 0, bins - 1)
     low, high, dropped = tightest(roots, bins, bin, bounds)
     found = _Minutes(lines.grid[1:-1], (low, high), (low, high), None, dropped)
     if dropped.any():

@@ -287,6 +287,12 @@ def test_closed_output(process: Command, tmp_path: Path) -> None:
     assert (ran.stdout.strip(), ran.stderr) == (b"100", b"")
 
 
+def test_without_standard_output(shell: Command, taps: list[Path]) -> None:
+    """The first input has its number then; it is not taken for the output."""
+    ran = shell(">&-", "merge", *taps, "-o", "-")
+    assert (ran.status, ran.err) == (3, "vxtap: standard output: Bad file descriptor\n")
+
+
 def test_hints(vx: Command, taps: list[Path], tmp_path: Path, folder: Path) -> None:
     """A source of which nothing could be taken is named, with what to do."""
     (tmp_path / "wrong.pcap").write_bytes(pcap([(T0, frame(i, dport=8888)) for i in range(4)]))
