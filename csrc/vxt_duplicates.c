@@ -77,15 +77,16 @@ static uint64_t find_alike(const vxt_duplicates *duplicates, const vxt_entry *en
 
 /* What a chain tells of packets with the same identity, where some sights are cut. */
 typedef struct acquaintance {
-    uint64_t out[2 * VXT_TWIN_STEPS]; /* packets that it is none of: seen already, or others */
+    uint64_t out[VXT_TWIN_STEPS]; /* packets that it is none of: seen already, or others */
     uint64_t maybe[VXT_TWIN_STEPS];
     uint32_t out_count, maybe_count;
+    size_t compared; /* bytes */
     bool undecided;
 } acquaintance;
 
 typedef enum likeness { ALIKE, UNLIKE, UNKNOWN } likeness;
 
-static likeness compare(const vxt_twins *twins, const vxt_twin *one, const vxt_entry *entry)
+static likeness compare(const vxt_twins *twins, const vxt_twin *one, const vxt_entry *entry, size_t *compared)
 {
     const vxt_same *same = &entry->mark.same;
     vxt_slice theirs = vxt_twins_payload(twins, one), ours = vxt_entry_frame(entry);
@@ -94,10 +95,11 @@ static likeness compare(const vxt_twins *twins, const vxt_twin *one, const vxt_e
 
     if (one->captured == same->captured)
         return one->keys[VXT_TWIN_GROUP] == entry->mark.group ? ALIKE : UNLIKE;
-    if (!one->bytes)
+    if (!one->bytes || *compared > VXT_TWIN_COMPARED)
         return UNKNOWN;
     vxt_skip(&ours, same->payload);
     n = same->captured < vxt_left(theirs) ? same->captured : vxt_left(theirs);
+    *compared += n;
     p = vxt_peek(ours, n);
     q = vxt_peek(theirs, n);
     return p && q && (n == 0 || memcmp(p, q, n) == 0) ? ALIKE : UNLIKE;
@@ -109,7 +111,7 @@ static void meet(const vxt_duplicates *duplicates, const vxt_twin *one, const vx
 
     if (one->identity != entry->mark.same.identity)
         return;
-    like = compare(&duplicates->twins, one, entry);
+    like = compare(&duplicates->twins, one, entry, &found->compared);
     if (one->vantage == entry->mark.vantage || like == UNLIKE)
         found->out[found->out_count++] = one->instance;
     else if (like == ALIKE && is_near(duplicates, one->first, entry->at))

@@ -7,11 +7,12 @@
 
 enum {
     VXT_TWIN_CHAINS = 1 << 14,
-    VXT_TWIN_STEPS = 256,       /* of a chain, at most */
-    VXT_TWIN_LEAST = 1 << 10,   /* sights that there is room for at first, */
-    VXT_TWIN_MOST = 1 << 17,    /* and at last */
-    VXT_TWIN_BYTES = 8 << 20,   /* payloads that are kept, where some sights are cut */
-    VXT_TWIN_PAYLOAD = 64 << 10 /* of one, at most: what is whole is compared by its digest */
+    VXT_TWIN_STEPS = 256,         /* of a chain, at most */
+    VXT_TWIN_LEAST = 1 << 10,     /* sights that there is room for at first, */
+    VXT_TWIN_MOST = 1 << 17,      /* and at last */
+    VXT_TWIN_BYTES = 8 << 20,     /* payloads that are kept, where some sights are cut */
+    VXT_TWIN_PAYLOAD = 64 << 10,  /* of one, at most: what is whole is compared by its digest */
+    VXT_TWIN_COMPARED = 256 << 10 /* bytes that are compared for one sight, at most */
 };
 
 typedef enum vxt_twin_key {

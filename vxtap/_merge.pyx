@@ -200,7 +200,9 @@ cdef class Merger:
     def ended(self, uint32_t number):
         """Nothing more comes of this source."""
         self.lane(number)
+        self.enter()
         vxt_merge_ended(&self.state, number)
+        self.busy = False
 
     def set_fine(self, uint32_t number, bint fine):
         """Whether the source's times can have digits below a microsecond."""
@@ -209,7 +211,10 @@ cdef class Merger:
     def set_clock(self, uint32_t number, knots):
         """The source's clock is ahead: [(time by that clock, by how many ns)], in rising order, at least one."""
         cdef vxt_lane *lane = self.lane(number)
-        cdef vxt_knot *items = <vxt_knot *>self.zeros(len(knots), sizeof(vxt_knot))
+        cdef vxt_knot *items
+        if self.busy:
+            raise RuntimeError("a merge is moved on by one thread at a time")
+        items = <vxt_knot *>self.zeros(len(knots), sizeof(vxt_knot))
         PyMem_Free(<void *>lane.knots)
         lane.knots = items
         lane.knot_count = 0

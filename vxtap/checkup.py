@@ -15,7 +15,7 @@ from vxtap.holes import Holes
 from vxtap.lengths import ETHERNET_MTU, Lengths
 from vxtap.merging import Merged
 from vxtap.oneway import Conversations
-from vxtap.options import DEFAULT_PORTS, Options, only_outer, parse_duration
+from vxtap.options import DEDUP, DEFAULT_PORTS, GAP, WINDOW, Options, only_outer, parse_duration
 from vxtap.sides import Sides
 from vxtap.survey import likely_ports
 from vxtap.tunnel_books import TunnelBooks
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     Inputs = Source | list[Sources] | tuple[Sources, ...]
     Progress = Callable[[int, int | None], None]
 
-#: Seconds of silence from which on a hole is one, and within how long two sights are of one packet.
-GAP, DEDUP = "5s", "2ms"
 _LEAST_MTU, _MOST_MTU = 68, 1 << 24
 _TCP, _UDP = 6, 17
 _WHOLE = 0xFFFFFFFF  # a snaplen that says nothing
@@ -237,7 +235,7 @@ def health(
     gap: Duration = GAP,
     mtu: SupportsIndex = ETHERNET_MTU,
     dedup: Duration | None = DEDUP,
-    window: Duration = "10ms",
+    window: Duration = WINDOW,
     ports: Numbers = DEFAULT_PORTS,
     vni: Numbers | None = None,
     strict: bool = False,

@@ -13,7 +13,7 @@ from vxtap import _flows
 from vxtap.errors import OptionError, VxtapError
 from vxtap.layout import FLOW, PACKET
 from vxtap.merging import Merged
-from vxtap.options import DEFAULT_PORTS, Options, only_outer, parse_duration
+from vxtap.options import DEFAULT_PORTS, IDLE, Options, only_outer, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     Packets = np.ndarray[tuple[int], np.dtype[np.void]]
     Flows = np.ndarray[tuple[int], np.dtype[np.void]]
 
-#: Seconds of silence after which a conversation is given, and how many can go on at a time.
-IDLE, MOST = 120.0, _flows.MAX_FLOWS
+#: How many conversations can go on at a time.
+MOST = _flows.MAX_FLOWS
 # Packets that are put in order at a time, and rows that are fetched at a time.
 _BATCH, _ROWS = 1 << 16, 1 << 12
 _SEED = int.from_bytes(os.urandom(8), "little")
@@ -217,6 +217,8 @@ class Conversations:
             for batch in self._merged.batches(_BATCH):
                 yield from self._count(self.table.take(batch))
         except (VxtapError, OSError) as error:
+            if error is not self._merged.error:  # it came from whoever takes the rows
+                raise
             self.error = error
         yield from self._count(self.table.rest())
 

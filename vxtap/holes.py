@@ -10,6 +10,8 @@ What is improbable is decided once all is known, by two rules, both of which mus
 * The silence is more than three times as long as the longest usual one: the fourth longest, or, of a source that was
   seen for long, the one with as many longer ones as it was seen for periods of ten minutes. A source that is silent
   for half a minute again and again has no hole of half a minute.
+
+A single time that is wrong by years, as broken clocks make them, counts for nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ MOST_LISTED = 1000
 IMPROBABLE = math.log(0.01)
 UNUSUAL = 3
 _BURSTS_A_GAP, _FEWEST_BURSTS = 20, 10
+_TRIPLE = 3
 _KEPT = 64  # longest silences of a source
 _FEWEST_HOLES, _HOLE_EVERY = 3, 600 * 10**9
 _NS = 1_000_000_000
@@ -49,16 +52,44 @@ class Silences:
         How many there were.
     """
 
-    def __init__(self, first: int, slot: int) -> None:
-        self.first = self.last = first
-        self.bursts = 1
+    def __init__(self, slot: int, near: int) -> None:
+        self.first = self.last = 0
+        self.bursts = 0
         self._slot = slot
+        self._near = near
+        self._pending = np.empty(0, np.int64)
         self._lengths = np.empty(0, np.int64)
         self._starts = np.empty(0, np.int64)
         self._least = 0
 
     def take(self, times: Array) -> None:
-        """Count packets in, in nanoseconds and about in order."""
+        """Count packets in, in nanoseconds and about in order.
+
+        Of three in a row the middle time counts, so that a single wrong one, as broken clocks make them, is no silence.
+        """
+        raw = np.concatenate([self._pending, times])
+        self._pending = raw[-2:]
+        if raw.size < _TRIPLE:
+            return
+        sure = np.sort(np.stack([raw[:-2], raw[1:-1], raw[2:]]), axis=0)[1]
+        if not self.bursts and abs(int(raw[0]) - int(raw[1])) <= self._near:
+            sure = np.concatenate([raw[:1], sure])
+        self._count(sure)
+
+    def settle(self) -> None:
+        """No more come: the last one counts if the one before it is near; of fewer than three, all do."""
+        left = self._pending
+        if self.bursts and left.size:
+            near = abs(int(left[1]) - int(left[0])) <= self._near
+            left = left[1:] if near else left[:0]
+        if left.size:
+            self._count(left)
+        self._pending = left[:0]
+
+    def _count(self, times: Array) -> None:
+        if not self.bursts:
+            self.first = self.last = int(times[0])
+            self.bursts = 1
         times = np.maximum.accumulate(np.concatenate([[self.last], times]))
         self.last = int(times[-1])
         slots = times // self._slot
@@ -125,7 +156,7 @@ class Holes:
         starts = np.flatnonzero(np.diff(origins, prepend=-1))
         for origin, part in zip(origins[starts].tolist(), np.split(ns, starts[1:]), strict=True):
             if origin not in self._sources:
-                self._sources[origin] = Silences(int(part[0]), self._slot)
+                self._sources[origin] = Silences(self._slot, self._gap)
             self._sources[origin].take(part)
 
     def _judge(self, one: Silences, begin: int, length: int, usual: int) -> dict[str, Any] | None:
@@ -143,8 +174,13 @@ class Holes:
             "usual_seconds": usual / _NS,
         }
 
+    def _settle(self) -> None:
+        for one in self._sources.values():
+            one.settle()
+
     def rows(self, origins: list[Origin]) -> tuple[list[dict[str, Any]], int]:
-        """The holes, longest first, and how many more there are."""
+        """The holes, longest first, and how many more there are; then no more packets come."""
+        self._settle()
         found = []
         for origin, one in self._sources.items():
             usual = one.usual
@@ -158,6 +194,7 @@ class Holes:
 
     def edges(self, origins: list[Origin]) -> tuple[list[dict[str, Any]], int]:
         """Sources that begin late or end early, as the others show: as holes, with `what`; and how many more."""
+        self._settle()
         if not self._sources:
             return [], 0
         begin = min(one.first for one in self._sources.values())

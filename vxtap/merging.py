@@ -12,7 +12,7 @@ from vxtap.gather import run_merge
 from vxtap.lanes import Lanes, list_of
 from vxtap.layout import PACKET
 from vxtap.merge_report import MergeReport, take_stock_of
-from vxtap.options import DEFAULT_PORTS, Options, only_outer
+from vxtap.options import DEFAULT_PORTS, WINDOW, Options, only_outer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,7 +169,7 @@ def merge(
     dest: Target | None = None,
     *,
     dedup: Duration | None = None,
-    window: Duration = "10ms",
+    window: Duration = WINDOW,
     align: bool = False,
     ports: Numbers = DEFAULT_PORTS,
     vni: Numbers | None = None,

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 #: The port that IANA assigned to VXLAN.
 DEFAULT_PORTS = (4789,)
+#: Within how long a source may be out of order; how long after another vantage point's sight one is a duplicate; what
+#: silence can be a hole; what ends a conversation, and how many go on at a time.
+WINDOW, DEDUP, GAP, IDLE = "10ms", "2ms", "5s", "120s"
+MOST_FLOWS = 1 << 20
 MAX_VNI = 0xFFFFFF
 _MAX_KEY = 0xFFFFFFFF  # of GRE, which stands in the same column
 _MAX_MEMORY = 1 << 40
@@ -225,7 +229,7 @@ class Options:
     workers: int | None = None
     split: int | str | None = None
     dedup: Duration | None = None
-    window: Duration = "10ms"
+    window: Duration = WINDOW
     align: bool = False
 
     def __post_init__(self) -> None:

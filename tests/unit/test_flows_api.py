@@ -14,7 +14,7 @@ import pytest
 import vxtap
 from compare import LAB
 from talks import SECOND, T0, UDP, A, B, C, back, packet, plain, rows_of
-from vxtap import conversations
+from vxtap import conversations, options
 from vxtap.conversations import FlowTable, best
 from vxtap.merging import IDENTIFIED
 
@@ -261,3 +261,8 @@ def test_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         table.take(rows_of(some()))
     with pytest.raises(MemoryError):
         FlowTable()
+
+
+def test_the_parser_knows_the_same_limit() -> None:
+    """It starts without the table itself."""
+    assert options.MOST_FLOWS == conversations.MOST

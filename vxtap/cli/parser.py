@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from vxtap._version import __version__
-from vxtap.options import DEFAULT_PORTS
+from vxtap.options import DEDUP, DEFAULT_PORTS, GAP, IDLE, MOST_FLOWS, WINDOW
 from vxtap.tunnels import PLAIN, TUNNELS, VXLAN
 
 if TYPE_CHECKING:
@@ -163,7 +163,10 @@ def _add_merge(commands: _Commands, common: argparse.ArgumentParser) -> None:
         help="drop what another vantage point (tunnel source, VNI, input) has seen this long before, such as 2ms",
     )
     merge.add_argument(
-        "--window", metavar="TIME", default="10ms", help="how far an input may itself be out of order (default 10ms)"
+        "--window",
+        metavar="TIME",
+        default=WINDOW,
+        help=f"how far an input may itself be out of order (default {WINDOW})",
     )
     merge.add_argument(
         "--align", action="store_true", help="find out how far the inputs' clocks are apart, and correct the times"
@@ -226,7 +229,7 @@ def _add_health(commands: _Commands, common: argparse.ArgumentParser) -> None:
     )
     health.add_argument("input", metavar="IN", nargs="+", help=_INPUT)
     health.add_argument(
-        "--gap", metavar="TIME", default="5s", help="silence of a tunnel source that can be a hole (default 5s)"
+        "--gap", metavar="TIME", default=GAP, help=f"silence of a tunnel source that can be a hole (default {GAP})"
     )
     health.add_argument(
         "--mtu", metavar="BYTES", type=int, default=1500, help="MTU that lengths are held against (default 1500)"
@@ -234,11 +237,14 @@ def _add_health(commands: _Commands, common: argparse.ArgumentParser) -> None:
     health.add_argument(
         "--dedup",
         metavar="TIME",
-        default="2ms",
-        help="what another vantage point has seen this long before is a duplicate (default 2ms)",
+        default=DEDUP,
+        help=f"what another vantage point has seen this long before is a duplicate (default {DEDUP})",
     )
     health.add_argument(
-        "--window", metavar="TIME", default="10ms", help="how far an input may itself be out of order (default 10ms)"
+        "--window",
+        metavar="TIME",
+        default=WINDOW,
+        help=f"how far an input may itself be out of order (default {WINDOW})",
     )
     health.set_defaults(run=_lazily("health"))
 
@@ -263,16 +269,16 @@ def _add_flows(commands: _Commands, common: argparse.ArgumentParser) -> None:
     flows.add_argument("--csv", action="store_true", help="comma-separated values, with a header")
     flows.add_argument(
         "--idle",
-        default="120s",
+        default=IDLE,
         metavar="TIME",
-        help="silence after which a conversation ends; what comes later is another row (default 120s)",
+        help=f"silence after which a conversation ends; what comes later is another row (default {IDLE})",
     )
     flows.add_argument(
         "--most",
         type=int,
-        default=1 << 20,
+        default=MOST_FLOWS,
         metavar="N",
-        help="conversations that can go on at a time, about 360 bytes each (default and at most 1048576)",
+        help=f"conversations that can go on at a time, about 360 bytes each (default and at most {MOST_FLOWS})",
     )
     flows.add_argument(
         "--dedup",
