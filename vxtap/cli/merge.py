@@ -27,7 +27,10 @@ def _about_duplicates(report: MergeReport) -> Iterator[str]:
     if len(report.pairs) > _MOST_PAIRS:
         yield f"... and {len(report.pairs) - _MOST_PAIRS:,} more pairs of vantage points: see --json"
     if report.undecided:
-        yield f"warning: {report.undecided:,} packets could not be compared: their headers are cut (snaplen)"
+        yield (
+            f"warning: {report.undecided:,} packets could not be compared: their headers are cut (snaplen),"
+            " or there are too many vantage points"
+        )
     if report.super_segments:
         yield (
             f"{report.super_segments:,} pieces of TCP data were seen in other sizes elsewhere (segmentation offload);"
