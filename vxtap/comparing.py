@@ -10,6 +10,7 @@ from vxtap.address import format_ip
 from vxtap.comparison import Comparison, Side
 from vxtap.delays import clocks_of, line_up, on_the_source_s_clock, tolerance_of, widened
 from vxtap.endpoints import Index, addresses_of, unique_keys
+from vxtap.lanes import check_once, list_of
 from vxtap.matching import pair_packets, pair_unmistakable
 from vxtap.observed import CUT, DATA, NOT_IP, SWAPPED, join_talks, observe, pairs_of
 from vxtap.options import DEFAULT_PORTS, Options, only_outer
@@ -203,6 +204,7 @@ def _outside(side: Observed, rows: Array) -> int:
 
 def compare_captures(source: _Inputs, mirror: _Inputs, ours: Options, theirs: Options) -> Comparison:
     """Compare captures, each side with options of its own."""
+    check_once([*list_of(source), *list_of(mirror)])
     own = observe(source, ours)
     return compare_sides(own, observe(mirror, theirs, Index(pairs_of(own.keys))))
 

@@ -35,10 +35,18 @@ def list_of(sources: Source | list[Sources] | tuple[Sources, ...]) -> list[Sourc
     found: list[Sources] = list(sources) if isinstance(sources, list | tuple) else [sources]
     if not found:
         raise OptionError("no sources were given")
-    parts = [part for one in found for part in (one if isinstance(one, list | tuple) else [one])]
+    check_once(found)
+    return found
+
+
+def check_once(sources: list[Sources]) -> None:
+    """Refuse what can be read only once, and is there twice."""
+    parts = [part for one in sources for part in (one if isinstance(one, list | tuple) else [one])]
     if sum(isinstance(part, str) and part == "-" for part in parts) > 1:
         raise OptionError("'-' was given twice: standard input can be read once")
-    return found
+    objects = [part for part in parts if hasattr(part, "read")]
+    if len({id(one) for one in objects}) < len(objects):
+        raise OptionError("a file object was given twice: it is read once, to its end")
 
 
 class Lane:

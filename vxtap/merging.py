@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 #: Rows of a batch where nobody says how many.
 BATCH = 1 << 16
+_MOST_ROWS = 1 << 20  # of a batch, whatever is asked for: memory for them is taken before they are there
 
 
 def _identified() -> np.dtype[np.void]:
@@ -102,7 +103,7 @@ class Merged:
         Parameters
         ----------
         size : int
-            Rows of a batch at most.
+            Rows of a batch at most; never more than 2^20.
 
         Yields
         ------
@@ -120,7 +121,7 @@ class Merged:
             raise OptionError(f"size: expected a number of rows, at least 1, got {size!r}")
         more = True
         while more:
-            rows = np.zeros(int(size), self.dtype)
+            rows = np.zeros(min(int(size), _MOST_ROWS), self.dtype)
             target = memoryview(rows.view(np.uint8))
             count, more = self._lanes.take(self._lanes.merger.rows, target, self.dtype.itemsize)
             if count:

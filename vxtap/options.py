@@ -115,7 +115,9 @@ def parse_split(value: int | str) -> int:
 
 
 def _nanoseconds(value: float, what: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not value >= 0 or value == math.inf:
+    # A time span of numpy, which is not imported here, is a number to `numbers`.
+    is_number = isinstance(value, numbers.Real) and type(value).__name__ not in ("bool", "timedelta64")
+    if not is_number or not value >= 0 or value == math.inf:
         raise OptionError(f"{what}: expected seconds, got {value!r}")
     return int(min(value, _LONGEST) * _NS)
 

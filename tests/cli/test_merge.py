@@ -301,3 +301,13 @@ def test_hints(vx: Command, taps: list[Path], tmp_path: Path, folder: Path) -> N
     assert f"{tmp_path / 'wrong.pcap'}: 0 of 4 frames on port 4789" in ran.err
     assert f"{taps[0]}: 0 of" not in ran.err
     assert "--ports" in ran.err or "vxtap info" in ran.err
+
+
+def test_hints_name_the_tunnels_that_were_asked_for(vx: Command, taps: list[Path], folder: Path) -> None:
+    """A port says nothing to who asked for Geneve."""
+    ran = vx("merge", taps[0], "-o", folder / "x.pcap", "--tunnels", "geneve,vxlan", "--ports", "9")
+    assert "frames on port 9 or of geneve: 'vxtap info'" in ran.err
+    ran = vx("merge", taps[0], "-o", folder / "x.pcap", "--tunnels", "gre")
+    assert "frames of gre: 'vxtap info'" in ran.err
+    ran = vx("decap", taps[0], "-o", folder / "x.pcap", "--tunnels", "gre")
+    assert "frames of gre; port 4789 carries 5 that look like VXLAN: try --tunnels vxlan --ports 4789" in ran.err

@@ -165,3 +165,21 @@ def test_memory_is_bounded() -> None:
     lengths = np.sort(np.diff(np.round(times * SECOND).astype(np.int64)))[::-1]
     assert len(kept) == 64
     assert [length for _, length in kept] == lengths[:64].tolist()
+
+
+START = 1_760_000_000 * SECOND
+
+
+@pytest.mark.parametrize("wrong", [0, 365 * 86400 * SECOND])
+@pytest.mark.parametrize("place", [0, 1, 500, 998, 999])
+def test_a_single_wrong_time_is_no_hole(wrong: int, place: int) -> None:
+    """A clock that broke once, before 1970 or in a year to come, at the beginning, within, or at the end."""
+    times = [START + i * SECOND // 10 for i in range(1000)]
+    times[place] = wrong and START + wrong
+    for size in (1, 7, 1000):
+        found = Holes(5 * SECOND)
+        for at in range(0, 1000, size):
+            part = np.array(times[at : at + size], "M8[ns]")
+            found.take(np.zeros(part.size, np.int64), part)
+        assert found.rows([ORIGIN]) == ([], 0)
+        assert found.edges([ORIGIN]) == ([], 0)

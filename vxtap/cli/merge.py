@@ -28,8 +28,8 @@ def _about_duplicates(report: MergeReport) -> Iterator[str]:
         yield f"... and {len(report.pairs) - _MOST_PAIRS:,} more pairs of vantage points: see --json"
     if report.undecided:
         yield (
-            f"warning: {report.undecided:,} packets could not be compared and are kept: mostly since a snaplen has cut"
-            " their headers, or they have no time"
+            f"warning: {report.undecided:,} packets could not be compared and are kept: a snaplen cut their headers,"
+            " they have no time, or there are too many vantage points"
         )
     if report.super_segments:
         yield (

@@ -166,7 +166,7 @@ def _add_merge(commands: _Commands, common: argparse.ArgumentParser) -> None:
         "--window",
         metavar="TIME",
         default=WINDOW,
-        help=f"how far an input may itself be out of order (default {WINDOW})",
+        help=f"how far an input may be out of order (default {WINDOW})",
     )
     merge.add_argument(
         "--align", action="store_true", help="find out how far the inputs' clocks are apart, and correct the times"
@@ -244,7 +244,7 @@ def _add_health(commands: _Commands, common: argparse.ArgumentParser) -> None:
         "--window",
         metavar="TIME",
         default=WINDOW,
-        help=f"how far an input may itself be out of order (default {WINDOW})",
+        help=f"how far an input may be out of order (default {WINDOW})",
     )
     health.set_defaults(run=_lazily("health"))
 

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from vxtap.options import Options
+from vxtap.tunnels import VXLAN
 
 if TYPE_CHECKING:
     import argparse
@@ -89,6 +90,19 @@ def _has_tunnels(report: Report) -> bool:
     return bool(report.decapsulated + sum(reasons[reason] for reason in _MATCHED))
 
 
+def _tunnels(options: Options) -> list[str]:
+    return [name.strip() for text in options.tunnels for name in text.split(",")]
+
+
+def _asked(options: Options) -> str:
+    """What was looked for: ports, where it was VXLAN on them, and other tunnels by their names."""
+    names = _tunnels(options)
+    others = ", ".join(name for name in names if name != VXLAN)
+    ports = ", ".join(map(str, options.port_numbers))
+    parts = ([f"on port {ports}"] if VXLAN in names else []) + ([f"of {others}"] if others else [])
+    return " or ".join(parts)
+
+
 def source_hints(report: Report, options: Options) -> Iterator[str]:
     """What a person should know beside the counts of one of several sources."""
     yield from _about_files(report)
@@ -96,8 +110,7 @@ def source_hints(report: Report, options: Options) -> Iterator[str]:
         yield f"warning: {report.skipped['link_type']:,} frames have a link type that vxtap does not read"
     yield from _about_frames(report, options)
     if report.frames and not _has_tunnels(report) and not options.wanted["plain"]:
-        asked = ", ".join(map(str, options.port_numbers))
-        yield f"0 of {report.frames:,} frames on port {asked}: 'vxtap info' tells which other ports look like VXLAN"
+        yield f"0 of {report.frames:,} frames {_asked(options)}: 'vxtap info' tells which other ports look like VXLAN"
 
 
 def hints(report: Report, options: Options, ports: list[dict[str, int]], links: list[str]) -> Iterator[str]:
@@ -110,14 +123,15 @@ def hints(report: Report, options: Options, ports: list[dict[str, int]], links: 
     yield from _about_frames(report, options)
     if _has_tunnels(report) or not report.frames or options.wanted["plain"]:
         return
-    asked = ", ".join(map(str, options.port_numbers))
-    none = f"0 of {report.frames:,} frames on port {asked}"
+    none = f"0 of {report.frames:,} frames {_asked(options)}"
     if not ports:
         yield none
         return
     best = ports[0]
     others = "".join(f", port {row['port']} {row['frames']:,}" for row in ports[1:5])
     numbers = ",".join(str(row["port"]) for row in ports[:5])
+    kind = "" if VXLAN in _tunnels(options) else f"--tunnels {VXLAN} "
     yield (
-        f"{none}; port {best['port']} carries {best['frames']:,} that look like VXLAN{others}: try --ports {numbers}"
+        f"{none}; port {best['port']} carries {best['frames']:,} that look like VXLAN{others}:"
+        f" try {kind}--ports {numbers}"
     )
