@@ -12,7 +12,7 @@ import pytest
 
 import vxtap
 import written
-from build import ARP, arp, eth, ipv4, pcap, udp, vxlan
+from build import ARP, Pcapng, arp, eth, ipv4, pcap, udp, vxlan
 from cli.conftest import HUGE, T0, capture, frame, inner_frame, listing
 
 if TYPE_CHECKING:
@@ -311,3 +311,12 @@ def test_hints_name_the_tunnels_that_were_asked_for(vx: Command, taps: list[Path
     assert "frames of gre: 'vxtap info'" in ran.err
     ran = vx("decap", taps[0], "-o", folder / "x.pcap", "--tunnels", "gre")
     assert "frames of gre; port 4789 carries 5 that look like VXLAN: try --tunnels vxlan --ports 4789" in ran.err
+
+
+@pytest.mark.parametrize("command", ["merge", "decap"])
+def test_times_that_are_lost_are_told(command: str, vx: Command, tmp_path: Path, folder: Path) -> None:
+    file = Pcapng().idb(tsresol=9, tsoffset=-5).epb(frame(1)).epb(frame(2), T0).spb(frame(3))
+    (tmp_path / "odd.pcapng").write_bytes(bytes(file))
+    ran = vx(command, tmp_path / "odd.pcapng", "-o", folder / "x.pcap")
+    assert ran.status == 0
+    assert "warning: 2 packets have no time, or one that the output has no room for" in ran.err

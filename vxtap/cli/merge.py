@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vxtap.cli.progress import Bar
-from vxtap.cli.text import give, options_of, say, source_hints, strict_status
+from vxtap.cli.text import about_times, give, options_of, say, source_hints, strict_status
 from vxtap.gather import run_merge
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
                 say(f"{name}: {one}")
             say(f"{report.written:,} packets in order, {report.duplicates:,} duplicates")
             say(f"{done.output}: {report.bytes_out:,} bytes")
-            for line in (*_about_duplicates(report), *_about_order(report)):
+            for line in (*about_times(report), *_about_duplicates(report), *_about_order(report)):
                 say(line)
         for name, one in zip(report.names, report.sources, strict=True):
             for line in source_hints(one, options):

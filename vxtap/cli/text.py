@@ -67,6 +67,15 @@ def _about_files(report: Report) -> Iterator[str]:
         yield f"the input changed: {report.changed}"
 
 
+def about_times(report: Report) -> Iterator[str]:
+    """What a person should know of the times that were written."""
+    if report.times_lost:
+        yield (
+            f"warning: {report.times_lost:,} packets have no time, or one that the output has no room for, and are"
+            " written with the time 0"
+        )
+
+
 def _about_frames(report: Report, options: Options) -> Iterator[str]:
     """What a person should know of frames that were skipped."""
     reasons = report.skipped + report.kept
@@ -121,6 +130,7 @@ def hints(report: Report, options: Options, ports: list[dict[str, int]], links: 
         unknown = ", ".join(name for name in links if name.startswith("unknown"))
         yield f"warning: {reasons['link_type']:,} frames have a link type that vxtap does not read: {unknown}"
     yield from _about_frames(report, options)
+    yield from about_times(report)
     if _has_tunnels(report) or not report.frames or options.wanted["plain"]:
         return
     none = f"0 of {report.frames:,} frames {_asked(options)}"
