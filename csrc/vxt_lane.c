@@ -15,8 +15,11 @@ vxt_entry *vxt_lane_claim(vxt_lane *lane, uint32_t caplen)
     uint64_t size = vxt_entry_size(caplen), place;
     vxt_entry *entry;
 
-    if (lane->tail == lane->head && lane->size) /* nothing is here: begin at the ring's start, where all fits in */
-        lane->tail = lane->turn = lane->head = (lane->head + lane->size - 1) / lane->size * lane->size;
+    if (lane->tail == lane->head && lane->size) { /* nothing is here: begin at the ring's start, where all fits in */
+        lane->tail = lane->head = (lane->head + lane->size - 1) / lane->size * lane->size;
+        if (!lane->queued)
+            lane->turn = lane->head;
+    }
     if (size > lane->size || (place = next_place(lane, size)) + size - lane->tail > lane->size)
         return NULL;
     if (place != lane->head) {
@@ -64,6 +67,8 @@ void vxt_lane_add(vxt_lane *lane, vxt_entry *entry)
 
 uint64_t vxt_lane_turn(const vxt_lane *lane, uint64_t at)
 {
+    if (at < lane->tail)
+        at = lane->tail;
     while (at < lane->head && vxt_lane_at(lane, at)->state != VXT_ENTRY_IN_TURN)
         at += vxt_lane_at(lane, at)->size;
     return at;

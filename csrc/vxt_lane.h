@@ -45,7 +45,7 @@ typedef struct vxt_lane {
     uint8_t *ring;         /* memory of the caller, aligned to 8; the entries are at their place modulo its size */
     uint64_t size;         /* a power of two; 0 before there is any */
     uint64_t tail;         /* the first entry that is still here */
-    uint64_t turn;         /* the next one that is IN_TURN, or `head` */
+    uint64_t turn;         /* the one in the queue that is, or was, IN_TURN; else the next one, or `head` */
     uint64_t head;         /* where the next one will be */
     uint64_t waits;        /* bytes of entries that have not come out */
     int64_t newest;        /* how far the source has come: a time counts once the next packet confirms it */
@@ -59,7 +59,7 @@ typedef struct vxt_lane {
     uint64_t unfit;       /* for which the output had no place: see vxt_output_fit */
     bool begun, ended;
     bool full;   /* there is no more room: it is not waited for */
-    bool queued; /* its next entry is in the queue */
+    bool queued; /* one of its entries in turn is in the queue: the next one, or one before it that was forced out */
     bool fine;   /* its times can have digits below a microsecond */
 } vxt_lane;
 
@@ -102,7 +102,7 @@ void vxt_lane_add(vxt_lane *lane, vxt_entry *entry);
 /* Move to memory of `size` bytes, a larger power of two; the old memory is the caller's again. */
 void vxt_lane_move(vxt_lane *lane, uint8_t *ring, uint64_t size);
 
-/* The next entry in turn behind `at`, or `head`. */
+/* The next entry in turn from `at` on, or `head`; what was there may be gone. */
 uint64_t vxt_lane_turn(const vxt_lane *lane, uint64_t at);
 
 /* The time by all clocks' agreement of one by the source's clock. */

@@ -163,25 +163,31 @@ static void fetch(const vxt_lane *lane, const vxt_entry *entry)
 #endif
 }
 
-/* The lane's next entry in turn takes the place of one that has come out. */
-static void queue_turn(vxt_merge *merge, uint32_t number, bool first)
+/* The lane's next entry in turn takes the place of the queue's first one, which was the lane's. */
+static void queue_turn(vxt_merge *merge, uint32_t number)
 {
     vxt_lane *lane = &merge->lanes[number];
-    vxt_next next;
 
     lane->turn = vxt_lane_turn(lane, lane->turn);
     lane->queued = lane->turn < lane->head;
     if (!lane->queued) {
-        if (first)
-            vxt_queue_pop(&merge->queue);
+        vxt_queue_pop(&merge->queue);
         return;
     }
-    next = (vxt_next){vxt_lane_at(lane, lane->turn)->at, {lane->turn, number}};
     fetch(lane, vxt_lane_at(lane, lane->turn));
-    if (first)
-        vxt_queue_replace(&merge->queue, next);
+    vxt_queue_replace(&merge->queue, (vxt_next){vxt_lane_at(lane, lane->turn)->at, {lane->turn, number}});
+}
+
+/* The queue's first one is settled. One in turn that was forced out stays in the queue up to here: none behind it in
+ * its lane is earlier, and so the queue never has more than one in turn of a lane. */
+static void leave_queue(vxt_merge *merge)
+{
+    vxt_place place = merge->queue.items[0].place;
+
+    if (merge->lanes[place.lane].queued && merge->lanes[place.lane].turn == place.at)
+        queue_turn(merge, place.lane);
     else
-        vxt_queue_put(&merge->queue, next);
+        vxt_queue_pop(&merge->queue);
 }
 
 /* What has become of a packet. */
@@ -199,7 +205,7 @@ static void settle(vxt_merge *merge, const candidate *next)
     vxt_place place = next->place;
     vxt_lane *lane = &merge->lanes[place.lane];
     vxt_entry *entry = vxt_lane_at(lane, place.at);
-    bool first = !merge->forced, in_turn = entry->state == VXT_ENTRY_IN_TURN;
+    bool first = !merge->forced;
     fate what = next->fate;
 
     lane->given += what == GIVEN;
@@ -214,10 +220,8 @@ static void settle(vxt_merge *merge, const candidate *next)
     merge->forced = 0;
     entry->state = VXT_ENTRY_DONE;
     lane->waits -= entry->size;
-    if (in_turn && place.at == lane->turn)
-        queue_turn(merge, place.lane, first);
-    else if (first)
-        vxt_queue_pop(&merge->queue);
+    if (first)
+        leave_queue(merge);
     make_room(merge, place.lane);
 }
 
@@ -240,7 +244,7 @@ static vxt_status find_next(vxt_merge *merge, vxt_place *place)
         return VXT_OK;
     }
     while (queue->count && is_gone(merge, queue->items[0].place))
-        vxt_queue_pop(queue);
+        leave_queue(merge);
     if (queue->count == 0 || (merge->wanted != VXT_NO_LANE && queue->items[0].at >= merge->safe))
         return VXT_MORE_INPUT;
     *place = queue->items[0].place;

@@ -19,7 +19,7 @@ typedef struct vxt_merge {
     vxt_lane *lanes; /* memory of the caller */
     uint32_t lane_count;
     uint32_t wanted;            /* after MORE_INPUT: the lane that is waited for; VXT_NO_LANE: nothing more comes out */
-    vxt_queue queue;            /* with room for one packet a lane and all those that are pushed */
+    vxt_queue queue;            /* with room for one packet a lane and those that are pushed, beyond what is in it */
     int64_t window;             /* ns */
     int64_t safe;               /* what is not later may come out */
     int64_t now;                /* the latest time that has come out */
