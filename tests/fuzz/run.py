@@ -19,7 +19,12 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = ROOT / "build" / "fuzz"
 TARGETS = sorted(path.stem.removeprefix("fuzz_") for path in HERE.glob("fuzz_*.c"))
-SHARED = [HERE / "harness.c", HERE / "scanning.c", ROOT / "csrc" / "vxtap.c"]
+#: What vxtap.c does not have.
+PARTS = "same lane queue vantage twins duplicates merge flow stream conversation flows"
+CORE = [ROOT / "csrc" / "vxtap.c", *(ROOT / "csrc" / f"vxt_{name}.c" for name in PARTS.split())]
+SHARED = [*(HERE / f"{name}.c" for name in ("harness", "scanning", "merging", "merged")), *CORE]
+#: Targets whose inputs are captures: a dictionary helps them.
+CAPTURES = {"pcapng", "rewrite", "scan"}
 FLAGS = ["-std=c11", "-g", "-O1", "-fno-omit-frame-pointer", f"-I{ROOT / 'csrc'}"]
 SANITIZERS = ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
 #: Longer than this, inputs only get slow: it holds a few frames, and more commands than a run takes.
@@ -49,7 +54,7 @@ def start(target: str, seconds: int) -> subprocess.Popen[bytes]:
         folder.mkdir(parents=True, exist_ok=True)
     line = [str(BUILD / target), f"-max_total_time={seconds}", f"-max_len={MOST_BYTES}", f"-timeout={SLOWEST}"]
     line += ["-print_final_stats=1", f"-artifact_prefix={found}/{target}-"]
-    line += [] if target == "frag" else [f"-dict={BUILD / 'vxtap.dict'}"]
+    line += [f"-dict={BUILD / 'vxtap.dict'}"] if target in CAPTURES else []
     folders = [corpus, BUILD / "seeds" / target, HERE / "regressions" / target]
     line += [str(folder) for folder in folders if folder.is_dir()]
     with (BUILD / f"{target}.log").open("wb") as log:

@@ -177,6 +177,10 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
     yield "pcapng", "built", b"\1" + b"".join(map(bytes, blocks))  # as build in fuzz_pcapng.c reads them
     for name, stream in commands():
         yield "frag", name, stream
+    for name, stream in merges():
+        yield "merge", name, stream
+    for name, stream in conversations():
+        yield "flows", name, stream
 
 
 def command(key: int, more: bool, offset: int, size: int, *, step: int = 0, switches: int = 1, data: int = 0) -> bytes:
@@ -194,6 +198,42 @@ def commands() -> Iterator[tuple[str, bytes]]:
     yield "late", b"\1\0" + b"".join([half[0], command(2, True, 0, 8, step=3), half[1]])
     yield "cut", b"\1\0" + b"".join([command(1, True, 0, 16, switches=0xE5), half[0], half[1]])
     yield "full", b"\5\0" + b"".join(bytes([key | 0x48, 0, 0, 0xE0, 1, 0]) for key in range(8))
+
+
+TWO_LANES, DEDUP, CAPTURE, IDENTIFY, MARK, NG, MADE_UP = 1, 4, 8, 16, 32, 64, 128
+MILLISECONDS = 4 | 4 << 3  # both windows
+ALL, FAR, NO_TIME, PULL, CUT = 6 << 3, 240, 255, 128, 128
+
+
+def packet(lane: int, step: int = 64, *, kind: int = 0, content: int = 0x44, cut: int = 0, then: int = 2) -> bytes:
+    """One packet, as read_item in merging.c reads it; a step of 60 is none, `then` 2 pushes it."""
+    return bytes([lane | kind << 4, step, content, cut, then])
+
+
+def merges() -> Iterator[tuple[str, bytes]]:
+    """Setups and packets of two sources, each with a name."""
+    both = packet(0) + packet(1 | PULL) + packet(0, content=0x45) + packet(1 | PULL, content=0x45, then=3)
+    kinds = b"".join(packet(kind & 1, kind=kind, content=0x20 + kind) for kind in range(8))
+    cut = packet(0) + packet(1, cut=CUT | 60) + packet(1, cut=CUT | 57) + packet(0 | PULL, content=0xC4)
+    far = packet(0, FAR) + (packet(0) + packet(1)) * 20 + packet(0, NO_TIME)
+    setups = {"rows": 0, "marked": DEDUP | MARK | IDENTIFY, "pcap": DEDUP | CAPTURE | MADE_UP, "pcapng": CAPTURE | NG}
+    for name, switches in setups.items():
+        first = bytes([TWO_LANES | switches, MILLISECONDS, 0x35, 0, 9, 1])
+        for kind, stream in {"both": both, "kinds": kinds, "cut": cut, "far": far}.items():
+            yield f"{name}-{kind}", first + stream
+    yield "clocks", bytes([TWO_LANES | DEDUP, ALL, 0, 0b1110, 0, 0]) + both + kinds
+
+
+def conversations() -> Iterator[tuple[str, bytes]]:
+    """A table and packets, as fuzz_flows.c reads them, each with a name."""
+    syn, syn_ack, ack, fin = (bytes([flags]) for flags in (2, 0x12, 0x10, 0x11))
+    there, back = bytes([51, 4, 4, 0]), bytes([51, 1, 1, 0])
+    hands = there + syn + bytes([0, 0, 0]) + back + syn_ack + bytes([0, 0, 1]) + there + ack + bytes([0, 0, 0])
+    data = b"".join(there + ack + bytes([at, 0, 0x31]) for at in (1, 5, 3, 9, 7, 3, 20, 70, 200))
+    others = b"".join(bytes([60, n % 256, n * 7 % 64, n]) + bytes([0, 0, 0, 32]) for n in range(0, 128, 5))
+    for name, setup in {"small": bytes([0, 3, 1, 0]), "large": bytes([15, 2, 9, 2])}.items():
+        yield f"{name}-tcp", setup + hands + data + there + fin + bytes(3) + hands
+        yield f"{name}-many", setup + others + hands + others
 
 
 def main() -> None:
