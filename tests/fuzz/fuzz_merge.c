@@ -96,6 +96,7 @@ static void have_places(size_t more)
 
     queue->items = fuzz_move(queue->items, queue->count * sizeof *queue->items,
                              (queue->count + more + it.setup.lanes) * sizeof *queue->items);
+    queue->room = queue->count + more + it.setup.lanes;
 }
 
 /* A larger ring, within the limit, or where nothing lies in it. */
