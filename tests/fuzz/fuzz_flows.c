@@ -243,6 +243,16 @@ static void check_rows(const run *it, size_t count)
     REQUIRE(in.packets == out.packets && in.bytes == out.bytes && in.payload == out.payload);
 }
 
+/* Rows are compared without the padding behind their last column. */
+static void same_rows(const run *a, const run *b)
+{
+    size_t bytes = offsetof(vxt_flow, ended) + sizeof(((vxt_flow *)0)->ended);
+
+    REQUIRE(a->rows.size == b->rows.size);
+    for (size_t at = 0; at < a->rows.size; at += sizeof(vxt_flow))
+        REQUIRE(memcmp(a->rows.p + at, b->rows.p + at, bytes) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     vxt_slice input = vxt_slice_of(data, size);
@@ -260,7 +270,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     clear_left(count);
     run_all(&whole, setup, SMALL, count);
     clear_left(count);
-    fuzz_same(&small.rows, &whole.rows);
+    same_rows(&small, &whole);
     end(&small);
     end(&whole);
     return 0;
