@@ -130,7 +130,7 @@ class FlowTable:
     def _take(self, packets: Packets) -> Iterator[Flows]:
         memory, done = memoryview(packets.view(np.uint8)), 0
         while done < packets.size:
-            rows = np.empty(_ROWS, FLOW)
+            rows = np.zeros(_ROWS, FLOW)
             done, made = self._table.add(memory, done, memoryview(rows.view(np.uint8)))
             yield rows[:made]
 
@@ -142,7 +142,7 @@ class FlowTable:
         numpy.ndarray
             Of dtype `vxtap.FLOW`, memory of its own.
         """
-        rows = np.empty(self._table.open, FLOW)
+        rows = np.zeros(self._table.open, FLOW)
         self._table.end(memoryview(rows.view(np.uint8)) if rows.size else bytearray())
         return rows
 
