@@ -36,6 +36,7 @@ PINNED: dict[tuple[str, int], str] = {
     ("imix", 50_000): "968e96687eb4ed0b88134841020ef71f68d1f3be83c8afdd02543a7390ebd2b1",
     ("imix", 200_000): "41ea0fa5fccd9719c1d2dc8e057d601cd3e1f5bb48e55ac37bb2832a34c588b2",
     ("imix", 1_000_000): "733d302cf015fdc66f62c0f840f6fb0629f618343398cdef7e2c4432b64eb07e",
+    ("imix", 1_180_000): "86056b1f0ff3a6e15776666f34788d933cbf3ceccfbb8376c368efc3d3b60b62",
     ("imix", 4_750_000): "4306577b041b4d4e7113d388183b5f221d71ac7d08b04fc8dd957be5e78a6a1a",
     ("mtu", 50_000): "4275674c31bd2c29d9937a2113a8dc4ae8936902ae6964b50565b589342f7d93",
     ("mtu", 125_000): "463309e18b4ee879eddaf8f8c69d317e62d12e401b0c35c18016e761af914314",
@@ -45,6 +46,8 @@ PINNED: dict[tuple[str, int], str] = {
     ("flood", 10_000_000): "3938c7fd4359e21d4a77e347148730914e28cabba09b4e84c0749b148afb502a",
     ("imix pcapng", 200_000): "ac24689cfdc841a8982135aaaa22db703789484ce8c28ab6d3b7cb0c02c35673",
     ("imix pcapng", 1_000_000): "28510d4ea4577d71dcf844dd0e9c4cd142b4fa52e1df71faad4ddc956b8c8aeb",
+    ("imix elsewhere", 200_000): "9c1eb3a2fea6bbf5d787fc9bc8ba734e6e36500b59a467fb0f6efb85861af72e",
+    ("imix elsewhere", 1_180_000): "8a5b63ca054b5553556ff60040d28125c48cbe4f2df69d2a2940cd5b35f59f81",
     ("mtu fragments", 99_482): "15db1f3fe0cc4f09d15e746c7e7af401ead1d14a39a84528203bf94e9c73a3e3",
     ("mtu fragments", 248_717): "9c01c8c8cc9ffc6e17c535b4ee6d4467cbd73d21999e51e1276427cadeb10657",
 }

@@ -89,8 +89,15 @@ def test_a_capture_with_another_sum_is_refused(
 
 def test_every_capture_that_is_measured_is_pinned(suite: types.SimpleNamespace) -> None:
     run, pinned = suite.run, suite.data.PINNED
-    used = {*run.FULL.items(), *run.QUICK.items(), run.LARGE, *(("flood", packets) for packets in run.GROWTH)}
+    used = {
+        *run.FULL.items(),
+        *run.QUICK.items(),
+        run.LARGE,
+        run.MERGED,
+        *(("flood", packets) for packets in run.GROWTH),
+    }
     used |= {("imix pcapng", sizes["imix"]) for sizes in (run.FULL, run.QUICK)}
+    used |= {("imix elsewhere", packets) for packets in (run.QUICK["imix"], run.MERGED[1])}
     cuts = {peer.packets(job) for peer in suite.peers.PEERS.values() for job in suite.peers.JOBS}
     used |= {("imix", packets) for packets in cuts - {0, suite.peers.ALL}}
     assert used - set(pinned) == set()
