@@ -11,6 +11,7 @@ BENCH ?=
 NOT_ASAN := --ignore=tests/c --ignore=tests/flood --ignore=tests/differential --ignore=tests/unit/test_strategies.py \
 	--ignore=tests/lab/test_end_to_end.py \
 	--deselect=tests/unit/test_fragment_limits.py::test_no_memory \
+	--deselect=tests/unit/test_merge_limits.py::test_memory \
 	--deselect='tests/property/test_cuts.py::test_files[pcap-pieces]' \
 	--deselect='tests/property/test_cuts.py::test_files[dumpcap-pieces]'
 CFLAGS_STRICT := -std=c11 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wcast-align -Wcast-qual \
