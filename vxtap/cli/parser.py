@@ -105,6 +105,39 @@ def _common() -> argparse.ArgumentParser:
     return common
 
 
+def _add_output(command: argparse.ArgumentParser) -> None:
+    """Where an inner capture goes, and how it is written."""
+    command.add_argument("-o", "--output", metavar="OUT", required=True, help="where to; '-' is standard output")
+    command.add_argument(
+        "--format", choices=("pcap", "pcapng"), help="of the output (default: by the suffix of OUT, else pcap)"
+    )
+    command.add_argument(
+        "--ethernet",
+        action="store_true",
+        help="write inner packets that have no Ethernet header behind one that is made up",
+    )
+    command.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="threads: with 2, one reads while the other writes (default: 2 for a large file, else 1)",
+    )
+
+
+def _add_dedup(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--dedup",
+        metavar="TIME",
+        help="drop what another vantage point (tunnel source, VNI, input) has seen this long before, such as 2ms",
+    )
+
+
+def _add_window(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--window", metavar="TIME", default=WINDOW, help=f"how far an input may be out of order (default {WINDOW})"
+    )
+
+
 def _add_decap(commands: _Commands, common: argparse.ArgumentParser) -> None:
     decap = commands.add_parser(
         "decap",
@@ -114,12 +147,7 @@ def _add_decap(commands: _Commands, common: argparse.ArgumentParser) -> None:
         description="Write the inner frames of a capture as a capture of their own. '-' is standard input or output.",
     )
     decap.add_argument("input", metavar="IN", help=_INPUT)
-    decap.add_argument("-o", "--output", metavar="OUT", required=True, help="where to; '-' is standard output")
-    decap.add_argument(
-        "--format",
-        choices=("pcap", "pcapng"),
-        help="of the output (default: by the suffix of OUT, else pcap)",
-    )
+    _add_output(decap)
     decap.add_argument(
         "--keep-others",
         action="store_true",
@@ -129,17 +157,6 @@ def _add_decap(commands: _Commands, common: argparse.ArgumentParser) -> None:
         "--follow",
         action="store_true",
         help="wait for more at the end of IN, and for the file after it where it is rotated; Ctrl-C ends it well",
-    )
-    decap.add_argument(
-        "--ethernet",
-        action="store_true",
-        help="write inner packets that have no Ethernet header behind one that is made up",
-    )
-    decap.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="threads: with 2, one reads while the other writes (default: 2 for a large file, else 1)",
     )
     decap.set_defaults(run=_lazily("decap"))
 
@@ -153,34 +170,11 @@ def _add_merge(commands: _Commands, common: argparse.ArgumentParser) -> None:
         description="Bring the inner frames of several captures together, in order of time, as one capture.",
     )
     merge.add_argument("input", metavar="IN", nargs="+", help=_INPUT)
-    merge.add_argument("-o", "--output", metavar="OUT", required=True, help="where to; '-' is standard output")
-    merge.add_argument(
-        "--format", choices=("pcap", "pcapng"), help="of the output (default: by the suffix of OUT, else pcap)"
-    )
-    merge.add_argument(
-        "--dedup",
-        metavar="TIME",
-        help="drop what another vantage point (tunnel source, VNI, input) has seen this long before, such as 2ms",
-    )
-    merge.add_argument(
-        "--window",
-        metavar="TIME",
-        default=WINDOW,
-        help=f"how far an input may be out of order (default {WINDOW})",
-    )
+    _add_output(merge)
+    _add_dedup(merge)
+    _add_window(merge)
     merge.add_argument(
         "--align", action="store_true", help="find out how far the inputs' clocks are apart, and correct the times"
-    )
-    merge.add_argument(
-        "--ethernet",
-        action="store_true",
-        help="write inner packets that have no Ethernet header behind one that is made up",
-    )
-    merge.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="threads: with 2, one reads while the other writes (default: 2 for a large file, else 1)",
     )
     merge.set_defaults(run=_lazily("merge"))
 
@@ -240,12 +234,7 @@ def _add_health(commands: _Commands, common: argparse.ArgumentParser) -> None:
         default=DEDUP,
         help=f"what another vantage point has seen this long before is a duplicate (default {DEDUP})",
     )
-    health.add_argument(
-        "--window",
-        metavar="TIME",
-        default=WINDOW,
-        help=f"how far an input may be out of order (default {WINDOW})",
-    )
+    _add_window(health)
     health.set_defaults(run=_lazily("health"))
 
 
@@ -280,11 +269,7 @@ def _add_flows(commands: _Commands, common: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"conversations that can go on at a time, about 360 bytes each (default and at most {MOST_FLOWS})",
     )
-    flows.add_argument(
-        "--dedup",
-        metavar="TIME",
-        help="drop what another vantage point (tunnel source, VNI, input) has seen this long before, such as 2ms",
-    )
+    _add_dedup(flows)
     flows.set_defaults(run=_lazily("flows"))
 
 
