@@ -58,6 +58,13 @@
 #define VXT_KNOWN(condition) ((void)0)
 #endif
 
+/* What will be needed soon: have it come into the cache. */
+#if defined(__GNUC__)
+#define VXT_FETCH(pointer) __builtin_prefetch(pointer, 1)
+#else
+#define VXT_FETCH(pointer) ((void)(pointer))
+#endif
+
 /* Limits, all in one place. A capture that exceeds one is refused or counted, never followed. */
 enum {
     VXT_MAX_CAPLEN = 4 << 20,     /* bytes of one frame: BIG TCP reaches 512 KiB, a damaged length 4 GiB */

@@ -213,15 +213,6 @@ static bool emit_idle(vxt_flows *flows, vxt_flow *rows, size_t room, size_t *mad
     return true;
 }
 
-static void fetch(const void *p)
-{
-#if defined(__GNUC__)
-    __builtin_prefetch(p, 1);
-#else
-    (void)p;
-#endif
-}
-
 /* The first of a chain that has this hash. */
 static uint32_t find_hash(const vxt_flows *flows, uint64_t hash)
 {
@@ -238,19 +229,19 @@ static void fetch_places(const vxt_flows *flows, const vxt_arrival *its, size_t 
 {
     for (size_t i = 0; i < count; i++)
         if (its[i].ours && *head_of(flows, its[i].hash) != NO_PLACE)
-            fetch(&flows->links[*head_of(flows, its[i].hash)]);
+            VXT_FETCH(&flows->links[*head_of(flows, its[i].hash)]);
     for (size_t i = 0; i < count; i++) {
         uint32_t place = its[i].ours ? find_hash(flows, its[i].hash) : NO_PLACE;
         const vxt_flow_link *link;
         if (place == NO_PLACE)
             continue;
         for (size_t at = 0; at < sizeof(vxt_conversation); at += LINE)
-            fetch(&((const uint8_t *)&flows->places[place])[at]);
+            VXT_FETCH(&((const uint8_t *)&flows->places[place])[at]);
         link = &flows->links[place];
         if (link->before != NO_PLACE)
-            fetch(&flows->links[link->before]);
+            VXT_FETCH(&flows->links[link->before]);
         if (link->after != NO_PLACE)
-            fetch(&flows->links[link->after]);
+            VXT_FETCH(&flows->links[link->after]);
     }
 }
 
@@ -266,7 +257,7 @@ static void look_at(vxt_flows *flows, vxt_arrival *its, const vxt_packet *packet
         it->sender = vxt_flow_key_of(&it->key, it->packet);
         it->hash = hash_of(flows, &it->key);
         if (flows->capacity)
-            fetch(head_of(flows, it->hash));
+            VXT_FETCH(head_of(flows, it->hash));
     }
     if (flows->capacity)
         fetch_places(flows, its, count);

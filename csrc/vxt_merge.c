@@ -1,6 +1,6 @@
 #include "vxt_merge.h"
 
-enum { PIECE_HEADER = 16, PIECE_ALIGN = 8, FETCHED = 64, MOST_FETCHED = 1024 };
+enum { FETCHED = 64, MOST_FETCHED = 1024 };
 
 void vxt_merge_begin(vxt_merge *merge)
 {
@@ -23,28 +23,23 @@ static void free_front(vxt_lane *lane)
     }
 }
 
-/* The bytes of a row's inner frame. */
-static const uint8_t *frame_of(const vxt_packet *r, vxt_supply *supply)
+/* Whether the next piece is the row's inner frame; else that lies in the window. */
+static bool is_piece(const vxt_packet *r, const vxt_supply *supply)
 {
-    const uint8_t *head = vxt_peek(supply->pieces, PIECE_HEADER);
-    vxt_slice rest = supply->window;
+    const uint8_t *head = vxt_peek(supply->pieces, VXT_PIECE_HEADER);
 
-    if (head && vxt_le64(head) == r->offset && vxt_le64(head + 8) == r->caplen) {
-        rest = supply->pieces;
-        vxt_skip(&rest, PIECE_HEADER);
-    } else if (r->offset < supply->offset || vxt_skip(&rest, r->offset - supply->offset) < r->offset - supply->offset) {
-        return NULL;
-    }
-    return vxt_peek(rest, r->caplen);
+    return head && vxt_le64(head) == r->offset && vxt_le64(head + 8) == r->caplen;
 }
 
-/* The row has been taken: its piece, where it had one, is behind us. */
-static void pass_piece(const vxt_packet *r, vxt_supply *supply)
+/* The bytes of a row's inner frame. */
+static const uint8_t *frame_of(const vxt_packet *r, const vxt_supply *supply, bool piece)
 {
-    const uint8_t *head = vxt_peek(supply->pieces, PIECE_HEADER);
+    vxt_slice rest = piece ? supply->pieces : supply->window;
+    uint64_t before = piece ? VXT_PIECE_HEADER : r->offset - supply->offset;
 
-    if (head && vxt_le64(head) == r->offset && vxt_le64(head + 8) == r->caplen)
-        vxt_skip(&supply->pieces, PIECE_HEADER + ((uint64_t)r->caplen + PIECE_ALIGN - 1) / PIECE_ALIGN * PIECE_ALIGN);
+    if (!piece && r->offset < supply->offset)
+        return NULL;
+    return vxt_skip(&rest, before) == before ? vxt_peek(rest, r->caplen) : NULL;
 }
 
 /* A new entry is in its lane: if it is out of turn, or the only one, the queue has to know. */
@@ -64,7 +59,8 @@ static void queue_new(vxt_merge *merge, uint32_t number, const vxt_entry *entry,
 static vxt_status push_one(vxt_merge *merge, uint32_t number, const vxt_packet *r, vxt_supply *supply)
 {
     vxt_lane *lane = &merge->lanes[number];
-    const uint8_t *frame = merge->frames ? frame_of(r, supply) : NULL;
+    bool piece = is_piece(r, supply);
+    const uint8_t *frame = merge->frames ? frame_of(r, supply, piece) : NULL;
     vxt_entry *entry;
 
     if (merge->frames && !frame)
@@ -74,7 +70,8 @@ static vxt_status push_one(vxt_merge *merge, uint32_t number, const vxt_packet *
     entry->r = *r;
     if (frame)
         memcpy(entry + 1, frame, r->caplen);
-    pass_piece(r, supply);
+    if (piece)
+        vxt_skip(&supply->pieces, vxt_piece_size(r->caplen));
     if (merge->duplicates)
         vxt_duplicates_read(merge->duplicates, lane, entry);
     else if (merge->identify)
@@ -153,14 +150,10 @@ static void make_room(vxt_merge *merge, uint32_t number)
 /* Have the first lines of an entry, and the one behind it, in the cache by the time that it comes out. */
 static void fetch(const vxt_lane *lane, const vxt_entry *entry)
 {
-#if defined(__GNUC__)
-    uint64_t at = lane->turn, end = at + entry->size;
+    uint64_t end = lane->turn + (entry->size + FETCHED < MOST_FETCHED ? entry->size + FETCHED : MOST_FETCHED);
 
-    for (at += 64; at < end + FETCHED && at < lane->turn + MOST_FETCHED; at += 64)
-        __builtin_prefetch(vxt_lane_at(lane, at));
-#else
-    (void)lane, (void)entry;
-#endif
+    for (uint64_t at = lane->turn + 64; at < end; at += 64)
+        VXT_FETCH(vxt_lane_at(lane, at));
 }
 
 static bool is_gone(const vxt_merge *merge, vxt_place place)

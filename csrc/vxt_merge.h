@@ -7,6 +7,7 @@
 
 #include "vxt_duplicates.h"
 #include "vxt_output.h"
+#include "vxt_piece.h"
 #include "vxt_queue.h"
 
 /* A row with what tells the same packet elsewhere (vxt_same.h). */
@@ -34,7 +35,7 @@ typedef struct vxt_merge {
 } vxt_merge;
 
 /* Bytes in which the frames of rows lie: a stretch of the capture, and those that are in no stretch in one piece, as
- * vxt_pieces has them. */
+ * vxt_piece.h has them. */
 typedef struct vxt_supply {
     vxt_slice window;
     uint64_t offset; /* of the window in the capture */

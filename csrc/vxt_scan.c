@@ -2,8 +2,6 @@
 
 #include "vxt_bytes.h"
 
-enum { PIECE_HEADER = 16, PIECE_ALIGN = 8 };
-
 /* Copies of constant size are one or two instructions; memcpy of a size that is known only here is a call. */
 static VXT_HOT void copy_column(uint8_t *to, const uint8_t *from, size_t size)
 {
@@ -46,19 +44,19 @@ static bool keep_piece(vxt_pieces *pieces, vxt_span inner, const vxt_packet *r)
     vxt_slice data = vxt_span_rest(inner);
     const uint8_t *p = vxt_take(&data, r->caplen);
     vxt_room room = vxt_room_of(pieces->data, pieces->size);
-    size_t whole = (r->caplen + (size_t)PIECE_ALIGN - 1) / PIECE_ALIGN * PIECE_ALIGN;
+    size_t size = vxt_piece_size(r->caplen);
     uint8_t *to;
 
     if (!pieces->data || r->status != VXT_OK)
         return true;
     vxt_claim(&room, pieces->used);
-    if (!p || !(to = vxt_claim(&room, PIECE_HEADER + whole)))
+    if (!p || !(to = vxt_claim(&room, size)))
         return false;
     vxt_put_le64(to, r->offset);
     vxt_put_le64(to + 8, r->caplen);
-    memcpy(to + PIECE_HEADER, p, r->caplen);
-    memset(to + PIECE_HEADER + r->caplen, 0, whole - r->caplen);
-    pieces->used += PIECE_HEADER + whole;
+    memcpy(to + VXT_PIECE_HEADER, p, r->caplen);
+    memset(to + VXT_PIECE_HEADER + r->caplen, 0, size - VXT_PIECE_HEADER - r->caplen);
+    pieces->used += size;
     return true;
 }
 

@@ -3,6 +3,7 @@
 #define VXT_SCAN_H
 
 #include "vxt_pass.h"
+#include "vxt_piece.h"
 
 enum { VXT_MAX_COLUMNS = 64 };
 
@@ -11,9 +12,7 @@ typedef struct vxt_column {
     uint16_t from, size, to;
 } vxt_column;
 
-/* Memory for inner frames that lie nowhere in one piece: reassembled ones, and late ones, which the input has left
- * behind. Before each stand its row's `offset`, by which it is known, and `caplen`, 8 bytes each and little-endian;
- * behind it, up to the next multiple of 8, zeros. */
+/* Memory for inner frames that lie nowhere in one piece, one after the other: see vxt_piece.h. */
 typedef struct vxt_pieces {
     uint8_t *data; /* memory of the caller, or NULL: they are not wanted */
     size_t size, used;

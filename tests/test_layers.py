@@ -19,7 +19,7 @@ MOST_LINES, MOST_OF_A_FUNCTION = 400, 60
 # From the bottom to the top. Files of one layer do not know each other.
 LAYERS = (
     "vxt_base",
-    "vxt_bytes vxt_slice vxt_packet vxt_stream",
+    "vxt_bytes vxt_slice vxt_packet vxt_stream vxt_piece",
     "vxt_hash vxt_options vxt_link vxt_text vxt_flow",
     "vxt_ip vxt_frame vxt_interface vxt_encap vxt_table vxt_sight vxt_datagram",
     "vxt_vxlan vxt_geneve vxt_gre vxt_icmp vxt_inner vxt_pages vxt_pcap vxt_pcapng",

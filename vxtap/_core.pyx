@@ -313,7 +313,7 @@ cdef class Scanner(Pass):
 
     @property
     def pieces_used(self):
-        """Bytes of `pieces` that are filled: (offset, length, bytes) of each, see vxt_scan.h."""
+        """Bytes of `pieces` that are filled: (offset, length, bytes) of each, see vxt_piece.h."""
         return self.state.pieces.used
 
     def begin_pieces(self):
