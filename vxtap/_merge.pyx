@@ -239,31 +239,16 @@ cdef class Merger:
 
     def rows(self, dst):
         """The next packets as rows, of ROW_SIZE bytes or IDENTIFIED_SIZE: (status, rows)."""
-        cdef Py_buffer a
-        cdef size_t count = 0, all_count = 0, size = sizeof(vxt_identified) if self.state.identify else sizeof(vxt_packet)
-        cdef vxt_status status
-        self.enter()
-        try:
-            self.have_places(0)
-            PyObject_GetBuffer(dst, &a, PyBUF_WRITABLE)
-            try:
-                if <size_t>a.buf % 8:
-                    raise ValueError("records need memory that is aligned to 8 bytes")
-                while True:
-                    with nogil:
-                        status = vxt_merge_rows(&self.state, <uint8_t *>a.buf + all_count * size,
-                                                a.len - all_count * size, &count)
-                    all_count += count
-                    if not self.remember(status):
-                        return <int>status, all_count
-            finally:
-                PyBuffer_Release(&a)
-        finally:
-            self.busy = False
+        return self.pull(dst, sizeof(vxt_identified) if self.state.identify else sizeof(vxt_packet), False)
 
     def capture(self, dst):
         """The next packets as bytes of the output: (status, bytes)."""
+        return self.pull(dst, 1, True)
+
+    cdef pull(self, dst, size_t size, bint as_capture):
+        """The next packets, in items of `size` bytes: (status, items)."""
         cdef Py_buffer a
+        cdef uint8_t *target
         cdef size_t made = 0, all_made = 0
         cdef vxt_status status
         self.enter()
@@ -271,10 +256,15 @@ cdef class Merger:
             self.have_places(0)
             PyObject_GetBuffer(dst, &a, PyBUF_WRITABLE)
             try:
+                if not as_capture and <size_t>a.buf % 8:
+                    raise ValueError("records need memory that is aligned to 8 bytes")
                 while True:
+                    target = <uint8_t *>a.buf + all_made * size
                     with nogil:
-                        status = vxt_merge_capture(&self.state, &self.output, <uint8_t *>a.buf + all_made,
-                                                   a.len - all_made, &made)
+                        if as_capture:
+                            status = vxt_merge_capture(&self.state, &self.output, target, a.len - all_made, &made)
+                        else:
+                            status = vxt_merge_rows(&self.state, target, a.len - all_made * size, &made)
                     all_made += made
                     if not self.remember(status):
                         return <int>status, all_made
