@@ -12,10 +12,10 @@ from vxtap.enums import Flag
 from vxtap.errors import OptionError
 from vxtap.health_report import Health
 from vxtap.holes import Holes
-from vxtap.lengths import ETHERNET_MTU, Lengths
+from vxtap.lengths import Lengths
 from vxtap.merging import Merged
 from vxtap.oneway import Conversations
-from vxtap.options import DEDUP, DEFAULT_PORTS, GAP, WINDOW, Options, only_outer, parse_duration
+from vxtap.options import DEDUP, DEFAULT_PORTS, ETHERNET_MTU, GAP, WINDOW, Options, only_outer, parse_duration
 from vxtap.sides import Sides
 from vxtap.survey import likely_ports
 from vxtap.tunnel_books import TunnelBooks

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
     Packets = np.ndarray[tuple[int], np.dtype[np.void]]
 
-#: The MTU of Ethernet where nobody says otherwise: bytes of an IP packet.
-ETHERNET_MTU = 1500
 _ETHERNET, _TAG = 14, 4
 _IPV4, _IPV6, _UDP = 20, 40, 8
 # Bytes of a tunnel header behind UDP or IP, those that are always there.

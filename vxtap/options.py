@@ -26,6 +26,8 @@ DEFAULT_PORTS = (4789,)
 #: silence can be a hole; what ends a conversation, and how many go on at a time.
 WINDOW, DEDUP, GAP, IDLE = "10ms", "2ms", "5s", "120s"
 MOST_FLOWS = 1 << 20
+#: The MTU of Ethernet where nobody says otherwise: bytes of an IP packet.
+ETHERNET_MTU = 1500
 MAX_VNI = 0xFFFFFF
 _MAX_KEY = 0xFFFFFFFF  # of GRE, which stands in the same column
 _MAX_MEMORY = 1 << 40

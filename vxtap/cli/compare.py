@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from vxtap.cli.text import FOUND_SOMETHING, give, options_of, say, source_hints
+from vxtap.cli.text import FOUND_SOMETHING, give, give_json, options_of, say_source_hints
 from vxtap.comparing import compare_captures
 from vxtap.options import Options
 from vxtap.tunnels import PLAIN
@@ -20,12 +19,10 @@ def run(args: argparse.Namespace) -> int:
     source = Options(tunnels=PLAIN, once=args.once)
     found = compare_captures(args.source, args.mirror, source, mirror)
     if args.json:
-        give(json.dumps(found.to_dict(), indent=2))
+        give_json(found.to_dict())
     elif not args.quiet:
         give(found.summary())
     if not args.quiet:
         for side, options in ((found.source, source), (found.mirror, mirror)):
-            for name, one in zip(side.report.names, side.report.sources, strict=True):
-                for line in source_hints(one, options):
-                    say(f"{name}: {line}")
+            say_source_hints(side.report, options)
     return FOUND_SOMETHING if args.strict and not found.complete else 0

@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from vxtap.cli.progress import Bar
-from vxtap.cli.text import give, hints, options_of, say, strict_status
+from vxtap.cli.text import give_json, hints, options_of, say, strict_status
 from vxtap.rewrite import run_decap
 from vxtap.survey import likely_ports, link_types, tunnel_rows
 
@@ -30,10 +30,8 @@ def run(args: argparse.Namespace) -> int:
     tunnels, other = tunnel_rows(done.books)
     ports = likely_ports(done.books)
     if args.json:
-        import json  # only here, as everything that not every run needs
-
         found = {**report.to_dict(), "tunnels": tunnels, "other_tunnels": other, "looks_like_vxlan": ports}
-        (say if args.output == "-" else give)(json.dumps(found, indent=2))
+        give_json(found, aside=args.output == "-")
     elif not args.quiet:
         vnis = sorted({row["vni"] for row in tunnels})
         shown = f"; VNI {', '.join(map(str, vnis[:10]))}{', ...' if len(vnis) > 10 else ''}" if vnis else ""

@@ -9,7 +9,7 @@ import numpy as np
 
 from vxtap.address import end_text, format_ip
 from vxtap.cli.tables import table, text_of
-from vxtap.cli.text import give, options_of, say, source_hints, strict_status
+from vxtap.cli.text import give, options_of, say, say_source_hints, strict_status
 from vxtap.community import community_id
 from vxtap.conversations import Conversations, best
 from vxtap.errors import OptionError
@@ -180,9 +180,7 @@ def run(args: argparse.Namespace) -> int:
             _give_text(found, args.sort or "bytes", args.top or _MOST_ROWS, quiet=args.quiet)
         report = found.report
     if not args.quiet:
-        for name, one in zip(report.names, report.sources, strict=True):
-            for line in source_hints(one, options):
-                say(f"{name}: {line}")
+        say_source_hints(report, options)
     if found.error is not None:
         raise found.error
     return strict_status(report) if args.strict else 0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from vxtap.checkup import examine
 from vxtap.cli.progress import Bar
 from vxtap.cli.tables import facts, table, text_of
-from vxtap.cli.text import FOUND_SOMETHING, give, options_of, strict_status
+from vxtap.cli.text import FOUND_SOMETHING, give, give_json, options_of, strict_status
 from vxtap.report import iso_time
 
 if TYPE_CHECKING:
@@ -158,7 +157,7 @@ def run(args: argparse.Namespace) -> int:
         found, error = examine(args.input, options, gap=args.gap, mtu=args.mtu, progress=bar.advance)
     if error is None or found.report.frames:
         if args.json:
-            give(json.dumps(found.to_dict(), indent=2))
+            give_json(found.to_dict())
         elif not args.quiet:
             give(text_of(_parts(found)))
     if error is not None:

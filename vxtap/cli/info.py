@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from vxtap.cli.tables import facts, table, text_of
-from vxtap.cli.text import give, hints, options_of, say, strict_status
+from vxtap.cli.text import give, give_json, hints, options_of, say, strict_status
 from vxtap.report import iso_time
 from vxtap.survey import survey
 
@@ -72,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     found, error = survey(args.input, options)
     if error is None or found.report.frames:
         if args.json:
-            give(json.dumps(found.to_dict(), indent=2))
+            give_json(found.to_dict())
         elif not args.quiet:
             give(text_of(_parts(found)))
         if not args.quiet:

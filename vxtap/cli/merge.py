@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vxtap.cli.progress import Bar
-from vxtap.cli.text import about_times, give, options_of, say, source_hints, strict_status
+from vxtap.cli.text import about_times, give_json, options_of, say, say_source_hints, strict_status
 from vxtap.gather import run_merge
 
 if TYPE_CHECKING:
@@ -65,9 +65,7 @@ def run(args: argparse.Namespace) -> int:
         done = run_merge(args.input, args.output, options, bar.advance)
     report = done.report
     if args.json:
-        import json  # only here, as everything that not every run needs
-
-        (say if args.output == "-" else give)(json.dumps(report.to_dict(), indent=2))
+        give_json(report.to_dict(), aside=args.output == "-")
     if not args.quiet:
         if not args.json:
             for name, one in zip(report.names, report.sources, strict=True):
@@ -76,7 +74,5 @@ def run(args: argparse.Namespace) -> int:
             say(f"{done.output}: {report.bytes_out:,} bytes")
             for line in (*about_times(report), *_about_duplicates(report), *_about_order(report)):
                 say(line)
-        for name, one in zip(report.names, report.sources, strict=True):
-            for line in source_hints(one, options):
-                say(f"{name}: {line}")
+        say_source_hints(report, options)
     return strict_status(report) if args.strict else 0

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from vxtap._version import __version__
-from vxtap.options import DEDUP, DEFAULT_PORTS, GAP, IDLE, MOST_FLOWS, WINDOW
+from vxtap.options import DEDUP, DEFAULT_PORTS, ETHERNET_MTU, GAP, IDLE, MOST_FLOWS, WINDOW
 from vxtap.tunnels import PLAIN, TUNNELS, VXLAN
 
 if TYPE_CHECKING:
@@ -226,7 +226,11 @@ def _add_health(commands: _Commands, common: argparse.ArgumentParser) -> None:
         "--gap", metavar="TIME", default=GAP, help=f"silence of a tunnel source that can be a hole (default {GAP})"
     )
     health.add_argument(
-        "--mtu", metavar="BYTES", type=int, default=1500, help="MTU that lengths are held against (default 1500)"
+        "--mtu",
+        metavar="BYTES",
+        type=int,
+        default=ETHERNET_MTU,
+        help=f"MTU that lengths are held against (default {ETHERNET_MTU})",
     )
     health.add_argument(
         "--dedup",

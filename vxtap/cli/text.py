@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from vxtap.merge_report import MergeReport
     from vxtap.report import Report
 
 FOUND_SOMETHING = 1
@@ -42,6 +43,13 @@ def give(text: str) -> None:
     except OSError as error:
         error.filename = error.filename or "standard output"
         raise
+
+
+def give_json(found: dict[str, Any], *, aside: bool = False) -> None:
+    """Give what was found as JSON; `aside`: on standard error, since standard output is taken."""
+    import json  # only here, as everything that not every run needs
+
+    (say if aside else give)(json.dumps(found, indent=2))
 
 
 def strict_status(report: Report) -> int:
@@ -120,6 +128,13 @@ def source_hints(report: Report, options: Options) -> Iterator[str]:
     yield from _about_frames(report, options)
     if report.frames and not _has_tunnels(report) and not options.wanted["plain"]:
         yield f"0 of {report.frames:,} frames {_asked(options)}: 'vxtap info' tells which other ports look like VXLAN"
+
+
+def say_source_hints(report: MergeReport, options: Options) -> None:
+    """Say that of all sources, each with its name."""
+    for name, one in zip(report.names, report.sources, strict=True):
+        for line in source_hints(one, options):
+            say(f"{name}: {line}")
 
 
 def hints(report: Report, options: Options, ports: list[dict[str, int]], links: list[str]) -> Iterator[str]:
