@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +10,7 @@ from vxtap.errors import OptionError, VxtapError
 from vxtap.lanes import Lanes, list_of
 from vxtap.merge_report import MergeReport, take_stock_of
 from vxtap.rewrite import output_format, use_two
-from vxtap.sink import Sink, is_same_file
+from vxtap.sink import Sink, is_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +35,7 @@ class Gathered(NamedTuple):
 def check_output(lanes: Lanes, sources: list[Sources], dest: Target) -> None:
     """Refuse to write onto what is read."""
     for lane, source in zip(lanes.lanes, sources, strict=True):
-        parts = source if isinstance(source, list | tuple) else [source]
-        same_object = any(dest is one for one in parts) and not isinstance(dest, str | os.PathLike)
-        if same_object or is_same_file(lane.run.files.stats, dest):
+        if is_input(source, lane.run.files.stats, dest):
             raise OptionError(f"{lane.run.files.name}: is an input, and would be overwritten")
 
 

@@ -12,7 +12,7 @@ from vxtap.enums import Status
 from vxtap.errors import OptionError, VxtapError
 from vxtap.options import DEFAULT_PORTS, Options, cores_at_hand, only_outer
 from vxtap.passes import MORE_INPUT, MORE_OUTPUT, SEED, Pass, files_of
-from vxtap.sink import Sink, is_same_file
+from vxtap.sink import Sink, is_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -244,9 +244,7 @@ def _run(source: Sources, dest: Target, options: Options, progress: Progress | N
     pcapng = output_format(dest, options) == "pcapng"
     job = Decap(files_of(source, options, stop=stop), options, pcapng=pcapng)
     try:
-        sources = source if isinstance(source, list | tuple) else [source]
-        same_object = any(dest is one for one in sources) and not isinstance(dest, str | os.PathLike)
-        if same_object or is_same_file(job.files.stats, dest):
+        if is_input(source, job.files.stats, dest):
             which = "one of them is the output" if job.files.several else "is the input"
             raise OptionError(f"{job.files.name}: {which}, and would be overwritten")
         # Signals are noted only from here on: opening a pipe that nobody writes to yet must end at once.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from vxtap.source import Sources
+
     #: What `vxtap.decap` writes to.
     Target = str | os.PathLike[str] | BinaryIO
 
@@ -188,6 +190,15 @@ class Sink:
             with contextlib.suppress(OSError):
                 os.unlink(self._beside)
             self._beside = None
+
+
+def is_input(source: Sources, stats: Iterable[os.stat_result], target: Target) -> bool:
+    """Whether a target is what is read: the very file object, or one of the files, of which `stats` tell."""
+    if not isinstance(target, str | os.PathLike):
+        members = source if isinstance(source, list | tuple) else [source]
+        if any(target is one for one in members):
+            return True
+    return is_same_file(stats, target)
 
 
 def is_same_file(sources: Iterable[os.stat_result], target: Target) -> bool:
