@@ -1,6 +1,8 @@
 # What the border uses of the core's merging, as Cython sees it.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from vxtap._csrc cimport vxt_key, vxt_output, vxt_packet, vxt_slice, vxt_status
+
 cdef extern from "vxt_merge.h" nogil:
     const uint32_t VXT_NO_LANE
 
@@ -12,26 +14,6 @@ cdef extern from "vxt_merge.h" nogil:
         VXT_TWIN_BYTES
         VXT_MAX_VANTAGES
         VXT_DELAY_BINS
-        VXT_MORE_INPUT
-        VXT_MORE_OUTPUT
-        VXT_MORE_SIGHTS
-        VXT_MORE_HISTORY
-        VXT_MALFORMED
-        VXT_IPLEN
-
-    ctypedef int vxt_status
-
-    ctypedef struct vxt_packet:
-        pass
-
-    ctypedef struct vxt_slice:
-        pass
-
-    ctypedef struct vxt_key:
-        pass
-
-    ctypedef struct vxt_tunnels:
-        uint64_t seed
 
     ctypedef struct vxt_twin:
         pass
@@ -120,17 +102,7 @@ cdef extern from "vxt_merge.h" nogil:
         uint64_t offset
         vxt_slice pieces
 
-    ctypedef struct vxt_output:
-        bint pcapng
-        bint ethernet
-        bint nano
-        uint64_t rounded
-        uint64_t unwritable
-        vxt_tunnels *tunnels
-
-    vxt_slice vxt_slice_of(const uint8_t *p, size_t n)
     size_t vxt_left(vxt_slice s)
-    void vxt_key_set(vxt_key *key, uint64_t seed)
     uint64_t vxt_lane_used(const vxt_lane *lane)
     uint64_t vxt_entry_size(uint32_t caplen)
     void vxt_lane_move(vxt_lane *lane, uint8_t *ring, uint64_t size)

@@ -20,7 +20,9 @@ cdef extern from "vxtap.h" nogil:
 
     ctypedef enum vxt_status:
         VXT_OK
+        VXT_MALFORMED
         VXT_MORE_INPUT
+        VXT_MORE_OUTPUT
         VXT_MORE_INTERFACES
         VXT_MORE_SIGHTS
         VXT_MORE_FRAGMENTS

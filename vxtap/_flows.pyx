@@ -2,25 +2,17 @@
 """The border to the table of conversations: rows of packets in, rows of conversations out. No policy."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 import mmap
+
+from vxtap._csrc cimport vxt_field, vxt_packet
+
 
 cdef extern from "vxt_flows.h" nogil:
     enum:
         VXT_MAX_FLOWS
         VXT_FLOWS_LEFT
-
-    ctypedef struct vxt_field:
-        const char *name
-        const char *kind
-        const char *unit
-        const char *text
-        uint16_t offset
-        uint16_t size
-
-    ctypedef struct vxt_packet:
-        pass
 
     ctypedef struct vxt_flow:
         pass

@@ -9,6 +9,8 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from vxtap._cmerge cimport *
+from vxtap._csrc cimport (VXT_IPLEN, VXT_MALFORMED, VXT_MORE_HISTORY, VXT_MORE_OUTPUT, VXT_MORE_SIGHTS, vxt_key,
+                          vxt_key_set, vxt_output, vxt_packet, vxt_slice_of, vxt_status, vxt_tunnels)
 
 #: Bytes of a row, and of one that is identified.
 ROW_SIZE, IDENTIFIED_SIZE = sizeof(vxt_packet), sizeof(vxt_identified)
