@@ -37,8 +37,8 @@ LAYERS = (
     "vxtap._cmerge",
     "vxtap._core vxtap._facts vxtap._merge vxtap._flows",
     "vxtap._parts",
-    "vxtap._version vxtap.errors vxtap.enums vxtap.memory vxtap.layout",
-    "vxtap.compressed vxtap.constraints vxtap.happenings vxtap.groups vxtap.lengths vxtap.advice",
+    "vxtap._version vxtap.errors vxtap.enums vxtap.memory vxtap.layout vxtap.groups",
+    "vxtap.compressed vxtap.constraints vxtap.happenings vxtap.lengths vxtap.advice",
     "vxtap.tables vxtap.source vxtap.address vxtap.community vxtap.tunnels vxtap.evidence vxtap.corridor vxtap.roughly"
     " vxtap.sides",
     "vxtap.timelines vxtap.changes vxtap.options vxtap.report vxtap.sink",

@@ -14,7 +14,7 @@ from vxtap.health_report import Health
 from vxtap.holes import Holes
 from vxtap.lengths import Lengths
 from vxtap.merging import Merged
-from vxtap.oneway import Conversations
+from vxtap.oneway import ConversationBooks
 from vxtap.options import DEDUP, DEFAULT_PORTS, ETHERNET_MTU, GAP, WINDOW, Options, only_outer, parse_duration
 from vxtap.sides import Sides
 from vxtap.survey import likely_ports
@@ -81,7 +81,7 @@ class Checkup:
     def __init__(self, gap: int, mtu: int) -> None:
         self.tunnels = TunnelBooks()
         self.holes = Holes(gap)
-        self.conversations = Conversations()
+        self.conversations = ConversationBooks()
         self.lengths = Lengths(mtu)
         self.cuts = Cuts()
         self._sides = Sides()

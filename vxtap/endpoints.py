@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from vxtap.groups import group
+
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -30,14 +32,8 @@ def mix(words: list[Array]) -> Array:
 
 
 def unique_keys(keys: Array) -> tuple[Array, Array]:
-    """Tell the different rows of an (n, words) array of u8: where each stands first, and which one each row is.
-
-    Sorting is by a hash; where two keys have the same, which the whole keys tell, it is by the keys.
-    """
-    _, first, inverse = np.unique(mix(list(keys.T)), return_index=True, return_inverse=True)
-    if not (keys[first][inverse] == keys).all():
-        _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    return first, inverse.reshape(-1)
+    """Tell the different rows of an (n, words) array of u8: where each stands first, and which one each row is."""
+    return group(list(keys.T))
 
 
 class Index:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from vxtap.enums import Flag
+from vxtap.groups import words_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -77,12 +78,6 @@ def _mixed(*parts: Array) -> Array:
     return value ^ (value >> _HALF)
 
 
-def _words(column: Array) -> tuple[Array, Array]:
-    """Both halves of addresses."""
-    halves = np.ascontiguousarray(column).view(np.uint64).reshape(-1, 2)
-    return halves[:, 0], halves[:, 1]
-
-
 def _lots(number: Array, flows: Array) -> Array:
     """32 bits by which is decided what stays in the sample: cheap, the same for both directions of a conversation."""
     lots: Array = (number ^ flows.astype(np.uint32)) * np.uint32(0x9E3779B1)
@@ -103,7 +98,7 @@ def _times(rows: Array) -> Array:
 
 def _ends(rows: Array) -> tuple[Array, Array]:
     """Sender and receiver: address and port."""
-    return _mixed(*_words(rows["src"]), rows["sport"]), _mixed(*_words(rows["dst"]), rows["dport"])
+    return _mixed(*words_of(rows["src"]), rows["sport"]), _mixed(*words_of(rows["dst"]), rows["dport"])
 
 
 def _packets(rows: Array, ends: tuple[Array, Array]) -> Array:
@@ -112,7 +107,7 @@ def _packets(rows: Array, ends: tuple[Array, Array]) -> Array:
     return _mixed(*ends, *(rows[name] for name in names))
 
 
-def _same(left: tuple[Array, Array], right: tuple[Array, Array]) -> Array:
+def _same(left: list[Array], right: list[Array]) -> Array:
     both: Array = (left[0] == right[0]) & (left[1] == right[1])
     return both
 
@@ -228,7 +223,7 @@ class Happenings:
         lots = _lots(batch["tcp_seq"][which] ^ (batch["ip_id"][which] << 16), batch["flow"][which])
         kept = np.nonzero(self.sights.wanted(lots))[0]
         rows = batch[which[kept]]
-        src, dst, outer = (_words(rows[name]) for name in ("src", "dst", "outer_src"))
+        src, dst, outer = (words_of(rows[name]) for name in ("src", "dst", "outer_src"))
         hosts = _mixed(*src), _mixed(*dst)
         found = np.empty(len(rows), SIGHT)
         found["key"], found["time"] = _keys(lots[kept], _packets(rows, _ends(rows))), _times(rows)

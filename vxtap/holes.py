@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vxtap.report import iso_time
-from vxtap.survey import ip_text
+from vxtap.report import ip_text, iso_time
 
 if TYPE_CHECKING:
     from vxtap.tunnel_books import Origin

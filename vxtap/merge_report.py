@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vxtap._merge import delay_least
-from vxtap.report import Report
-from vxtap.survey import ip_text
+from vxtap.report import Report, ip_text
 
 if TYPE_CHECKING:
     from vxtap.lanes import Lanes

@@ -8,8 +8,7 @@ import numpy as np
 
 from vxtap.address import in_network
 from vxtap.layout import FLOW
-from vxtap.report import iso_time
-from vxtap.survey import ip_text
+from vxtap.report import ip_text, iso_time
 
 if TYPE_CHECKING:
     from vxtap.tunnel_books import Origin
@@ -58,7 +57,7 @@ def _packets(rows: Flows) -> Array:
     return total
 
 
-class Conversations:
+class ConversationBooks:
     """The books of all conversations.
 
     What nobody answers has no other direction, and is not one-way: what is sent to many (multicast, broadcast), and

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from vxtap import _facts
 from vxtap.tables import OUTCOMES
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from vxtap._core import Pass
 
 _SECOND = 1_000_000_000
+_IP_TEXT = 39
 
 
 def iso_time(ns: int | None) -> str | None:
@@ -24,6 +26,13 @@ def iso_time(ns: int | None) -> str | None:
 
     seconds, fraction = divmod(ns, _SECOND)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
+
+
+def ip_text(address: bytes) -> str:
+    """One address as text, without numpy."""
+    text = bytearray(4 * _IP_TEXT)
+    _facts.format_addresses(address, 16, 1, 16, text, _IP_TEXT)
+    return "".join(map(chr, memoryview(text).cast("I"))).rstrip("\0")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from vxtap import _core, _facts
 from vxtap.enums import LinkType, Tunnel
 from vxtap.options import DEFAULT_PORTS, Options, only_outer
 from vxtap.passes import RowPass, files_of
-from vxtap.report import Report
+from vxtap.report import Report, ip_text
 from vxtap.source import printable
 from vxtap.tables import COLUMNS, link_type_name
 
@@ -21,19 +21,11 @@ if TYPE_CHECKING:
     from vxtap.source import Sources
 
 _FORMATS = ("unknown", "pcap", "pcapng")  # vxt_format
-_IP_TEXT = 39
 # Rows are of no interest here: as narrow as they get, into memory that is used again and again.
 _ROW, _ROWS = 1, 1 << 16
 _BINARY = 0x80
 # Interfaces that are listed: as many as tunnels are told apart.
 _MOST_INTERFACES = 4096
-
-
-def ip_text(address: bytes) -> str:
-    """One address as text, without numpy."""
-    text = bytearray(4 * _IP_TEXT)
-    _facts.format_addresses(address, 16, 1, 16, text, _IP_TEXT)
-    return "".join(map(chr, memoryview(text).cast("I"))).rstrip("\0")
 
 
 def resolution_text(ts_resol: int) -> str:

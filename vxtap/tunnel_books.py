@@ -8,8 +8,7 @@ import numpy as np
 
 from vxtap.enums import Flag, Tunnel
 from vxtap.groups import group
-from vxtap.report import iso_time
-from vxtap.survey import ip_text
+from vxtap.report import ip_text, iso_time
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
