@@ -19,9 +19,8 @@ void vxt_duplicates_read(vxt_duplicates *duplicates, vxt_lane *lane, vxt_entry *
 {
     vxt_mark *mark = &entry->mark;
 
-    mark->same = vxt_same_of(duplicates->seed, vxt_entry_frame(entry), &entry->r);
     mark->vantage = lane->vantage = vxt_vantage_of(duplicates->vantages, &entry->r, lane->vantage);
-    mark->group = vxt_mix(mark->same.identity, vxt_same_digest(duplicates->key, vxt_entry_frame(entry), &mark->same));
+    mark->group = vxt_mix(mark->same.identity, mark->digest);
     if (mark->same.whole && is_cut(entry))
         duplicates->any_cut = true;
 }

@@ -15,7 +15,6 @@
 
 typedef struct vxt_duplicates {
     uint64_t seed;
-    const vxt_key *key;
     int64_t window;     /* ns */
     uint64_t undecided; /* sights that could not be compared with all that they might equal */
     uint64_t forgotten; /* sights that had to go before the window was over: memory is bounded */
@@ -35,7 +34,7 @@ typedef struct vxt_question {
 /* Begin, with memory set. */
 void vxt_duplicates_begin(vxt_duplicates *duplicates);
 
-/* What is needed to look for this one; done once for each, when it comes in. */
+/* What is needed to look for this one, whose mark has `same` and `digest`; done once for each, when it comes in. */
 void vxt_duplicates_read(vxt_duplicates *duplicates, vxt_lane *lane, vxt_entry *entry);
 
 /* Forget what is older than the window, and tell whether there is room for one more: VXT_OK, or MORE_SIGHTS: give it

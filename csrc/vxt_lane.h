@@ -23,6 +23,7 @@ typedef enum vxt_entry_state {
 /* What tells its duplicates; see vxt_duplicates.h. */
 typedef struct vxt_mark {
     vxt_same same;
+    uint64_t digest;  /* of the captured payload */
     uint64_t group;   /* hash of all that two sights of one packet have in common, captured payload included */
     uint32_t vantage; /* where this one was seen */
 } vxt_mark;

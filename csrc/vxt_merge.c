@@ -56,6 +56,15 @@ static void queue_new(vxt_merge *merge, uint32_t number, const vxt_entry *entry,
     vxt_queue_put(&merge->queue, (vxt_next){entry->at, {at, number}});
 }
 
+/* What tells the packet elsewhere. */
+static void describe(const vxt_merge *merge, vxt_entry *entry)
+{
+    vxt_slice frame = vxt_entry_frame(entry);
+
+    entry->mark.same = vxt_same_of(merge->seed, frame, &entry->r);
+    entry->mark.digest = vxt_same_digest(merge->key, frame, &entry->mark.same);
+}
+
 static vxt_status push_one(vxt_merge *merge, uint32_t number, const vxt_packet *r, vxt_supply *supply)
 {
     vxt_lane *lane = &merge->lanes[number];
@@ -72,10 +81,10 @@ static vxt_status push_one(vxt_merge *merge, uint32_t number, const vxt_packet *
         memcpy(entry + 1, frame, r->caplen);
     if (piece)
         vxt_skip(&supply->pieces, vxt_piece_size(r->caplen));
+    if (merge->duplicates || merge->identify)
+        describe(merge, entry);
     if (merge->duplicates)
         vxt_duplicates_read(merge->duplicates, lane, entry);
-    else if (merge->identify)
-        entry->mark.same = vxt_same_of(merge->seed, vxt_entry_frame(entry), r);
     vxt_lane_add(lane, entry);
     queue_new(merge, number, entry, lane->head - entry->size);
     return VXT_OK;
@@ -296,7 +305,7 @@ static vxt_status put_row(const vxt_merge *merge, const candidate *next, vxt_roo
         row->r.flags |= VXT_FLAG_DUPLICATE;
     if (merge->identify) {
         row->identity = entry->mark.same.identity;
-        row->digest = vxt_same_digest(merge->key, vxt_entry_frame(entry), &entry->mark.same);
+        row->digest = entry->mark.digest;
     }
     return VXT_OK;
 }

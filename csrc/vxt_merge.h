@@ -29,7 +29,7 @@ typedef struct vxt_merge {
     bool identify;              /* rows are vxt_identified */
     bool mark;                  /* duplicates are rows too, with VXT_FLAG_DUPLICATE; not for a capture */
     vxt_duplicates *duplicates; /* NULL: they are not looked for */
-    const vxt_key *key;         /* for digests */
+    const vxt_key *key;         /* for digests: of rows that are identified, and where duplicates are looked for */
     uint64_t seed;
     uint32_t forced; /* 1 + a lane whose first entry stands in the way */
 } vxt_merge;

@@ -72,7 +72,6 @@ cdef extern from "vxt_merge.h" nogil:
 
     ctypedef struct vxt_duplicates:
         uint64_t seed
-        const vxt_key *key
         int64_t window
         uint64_t undecided
         uint64_t forgotten

@@ -59,7 +59,6 @@ cdef class Merger:
         self.state.duplicates = found
         found.window = window
         found.seed = seed
-        found.key = self.state.key
         found.twins.chains = <uint64_t *>self.zeros(VXT_TWIN_KEYS * VXT_TWIN_CHAINS, sizeof(uint64_t))
         found.vantages = <vxt_vantages *>self.zeros(1, sizeof(vxt_vantages))
         found.pairs = <vxt_pairs *>self.zeros(1, sizeof(vxt_pairs))

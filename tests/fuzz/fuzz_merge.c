@@ -39,7 +39,7 @@ static void begin_duplicates(void)
 {
     memset(&large.vantages, 0, sizeof large.vantages);
     memset(&large.pairs, 0, sizeof large.pairs);
-    it.duplicates = (vxt_duplicates){.seed = it.setup.seed, .key = &it.key, .window = it.setup.dedup_window};
+    it.duplicates = (vxt_duplicates){.seed = it.setup.seed, .window = it.setup.dedup_window};
     it.duplicates.twins.chains = large.chains;
     it.duplicates.vantages = &large.vantages;
     it.duplicates.pairs = &large.pairs;
