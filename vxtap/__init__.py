@@ -14,7 +14,7 @@ from vxtap._version import __version__
 
 if TYPE_CHECKING:
     from vxtap.address import format_ip, format_mac, in_network, parse_ip, parse_mac
-    from vxtap.capture import Capture, open, read
+    from vxtap.capture import Capture, open
     from vxtap.checkup import health
     from vxtap.community import community_id
     from vxtap.comparing import compare
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vxtap.merge_report import MergeReport
     from vxtap.merging import Merged, merge
     from vxtap.options import Options
+    from vxtap.reading import read
     from vxtap.report import Report
     from vxtap.rewrite import decap
     from vxtap.source import Split
@@ -75,7 +76,8 @@ _HOMES = {
     "address": ("format_ip", "format_mac", "in_network", "parse_ip", "parse_mac"),
     "checkup": ("health",),
     "health_report": ("Health",),
-    "capture": ("Capture", "open", "read"),
+    "capture": ("Capture", "open"),
+    "reading": ("read",),
     "community": ("community_id",),
     "conversations": ("flows",),
     "rewrite": ("decap",),

@@ -1,4 +1,4 @@
-"""Reading a capture: all at once (`read`), or in batches and frame by frame (`open`)."""
+"""A capture that is read in batches, or frame by frame."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import numpy as np
 from vxtap.enums import Flag, Status
 from vxtap.errors import OptionError, UnsupportedError
 from vxtap.layout import Projection
-from vxtap.memory import Rows
 from vxtap.options import DEFAULT_PORTS, Options, only_outer
 from vxtap.parts import rows_in
-from vxtap.passes import RowPass, files_of
+from vxtap.passes import files_of
 from vxtap.pieces import Pieces, Rejoiner
-from vxtap.ranges import RangedPass, threads_of
+from vxtap.ranges import pass_over, threads_of
 from vxtap.report import Report
-from vxtap.splits import splits_of, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,17 +23,12 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from vxtap.options import Numbers, OuterOptions
-    from vxtap.rotation import Rotation
-    from vxtap.source import Source, Sources, Window
+    from vxtap.source import Sources, Window
 
     Packets = np.ndarray[tuple[int], np.dtype[np.void]]
 
 #: Rows of a batch where nobody says how many: 11 MiB of whole records.
 BATCH = 1 << 16
-# Rows that are asked for before anything is known of a file's packets.
-_FIRST_ROWS = 1 << 12
-# What the first packets of a file promise is not believed further than this many times their number.
-_MOST_GROWTH = 64
 
 
 class Capture:
@@ -59,7 +52,7 @@ class Capture:
         files = files_of(source, options, rereadable=True)
         # Rows of fragments are corrected as long as they are at hand: in a batch, which is no range.
         threads = 1 if options.frames == "all" else threads_of(options, files)
-        self._pass = _pass_over(files, options, projection, threads=threads, number=files.number)
+        self._pass = pass_over(files, options, projection, threads=threads, number=files.number)
 
     def batches(self, size: int = BATCH) -> Iterator[Packets]:
         """Give the rows in order, some at a time, in bounded memory.
@@ -228,12 +221,6 @@ class Capture:
         self.close()
 
 
-def _pass_over(files: Rotation, options: Options, projection: Projection, *, threads: int, number: int = 0) -> RowPass:
-    if threads > 1:
-        return RangedPass(files, options, projection, number=number, threads=threads)
-    return RowPass(files, options, projection.copies, projection.dtype.itemsize, level=projection.level, number=number)
-
-
 def _check_size(size: int) -> int:
     if not isinstance(size, int | np.integer) or size < 1:
         raise OptionError(f"size: expected a number of rows, at least 1, got {size!r}")
@@ -300,85 +287,3 @@ def open(
     """
     own: dict[str, Any] = {"columns": columns, "frames": frames, "strict": strict, "follow": follow}
     return Capture(source, Options(ports=ports, vni=vni, workers=workers, split=split, **own, **only_outer(outer)))
-
-
-def read(
-    source: Source | list[Sources] | tuple[Sources, ...],
-    *,
-    ports: Numbers = DEFAULT_PORTS,
-    vni: Numbers | None = None,
-    columns: Iterable[str] | None = None,
-    frames: Literal["decapsulated", "all"] = "decapsulated",
-    strict: bool = False,
-    workers: int | None = None,
-    split: int | str | None = None,
-    **outer: Unpack[OuterOptions],
-) -> Packets:
-    """Read every decapsulated frame of a capture, or of several, into one array.
-
-    The counts of what was skipped are not part of the array: `open` has a report, and so has `info`.
-
-    Parameters
-    ----------
-    source : as for `open`, or a list of those
-        Several sources are read one after the other; the column `source` tells them apart, from 0. A list within the
-        list is one source, a rotated set; so is a text with a wildcard.
-    ports, vni, columns, frames, strict, workers, split
-        As for `open`.
-    tunnels, depth, once, partial, fragment_timeout, fragment_memory
-        As for `open`.
-
-    Returns
-    -------
-    numpy.ndarray
-        One row a frame, of dtype `vxtap.PACKET` or of the columns asked for. Its memory is its own.
-
-    Raises
-    ------
-    OptionError, OSError
-        As `open`.
-    FormatError
-        For a file that is not a capture, or is damaged. Nothing is returned then: use `open` for the rows before the
-        fault.
-
-    Examples
-    --------
-    >>> packets = vxtap.read("nva.pcap", columns=["ts", "vni", "src", "dst"])
-    """
-    own: dict[str, Any] = {"columns": columns, "frames": frames, "strict": strict}
-    options = Options(ports=ports, vni=vni, workers=workers, split=split, **own, **only_outer(outer))
-    projection = Projection(options.column_names)
-    rows = Rows(projection.dtype, _FIRST_ROWS)
-    splits = splits_of(source)
-    if splits is not None:
-        for group in together(splits):
-            _read_one(list(group), options, projection, rows, group[0].source)
-    else:
-        for number, one in enumerate(source if isinstance(source, list | tuple) else [source]):
-            _read_one(one, options, projection, rows, number)
-    return rows.array()
-
-
-def _read_one(source: Sources, options: Options, projection: Projection, rows: Rows, number: int) -> None:
-    files = files_of(source, options)
-    run = _pass_over(files, options, projection, number=number, threads=threads_of(options, files))
-    begin = rows.count
-    try:
-        full = True
-        while full:
-            rows.count, full = run.fill(rows.buffer, rows.count)
-            if full:
-                rows.reserve(_estimate(run, rows.count - begin) + rows.count, 2 * rows.count)
-    finally:
-        run.close()
-    if run.error is not None:
-        raise run.error
-
-
-def _estimate(run: RowPass, rows: int) -> int:
-    """How many rows are still to come: by the bytes that are left, where that is known, or as many as there were."""
-    size, done = run.files.size, run.books.offset
-    if size is None or not done:
-        return max(rows, _FIRST_ROWS)
-    left = max(0, size - done)
-    return min(int(left / done * rows * 1.05), _MOST_GROWTH * rows) + _FIRST_ROWS

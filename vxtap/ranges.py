@@ -337,3 +337,10 @@ class RangedPass(RowPass):
         self._part = None
         self._ranges.done(part, joined=True)
         return row + count, False
+
+
+def pass_over(files: Rotation, options: Options, projection: Projection, *, threads: int, number: int = 0) -> RowPass:
+    """A pass over these files that gives rows, by one thread or several."""
+    if threads > 1:
+        return RangedPass(files, options, projection, number=number, threads=threads)
+    return RowPass(files, options, projection.copies, projection.dtype.itemsize, level=projection.level, number=number)
