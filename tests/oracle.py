@@ -9,8 +9,8 @@ tunnels, `oracle_inner` reads the rest; `oracle_sights` and `oracle_fragments` a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
 
 from oracle_files import Capture, Fault, Frame, read_capture
 from oracle_fragments import Fragments
@@ -45,15 +45,17 @@ def decode(
     once: bool = True,
     partial: bool = False,
     timeout: float = 30,
+    where: Callable[[Row], bool] | None = None,
 ) -> Result:
-    """Decode a whole capture file; `timeout` is in seconds.
+    """Decode a whole capture file; `timeout` is in seconds, `where` tells of a row whether it is wanted.
 
     A row has two entries besides the columns. Where it is decapsulated `inner` holds the captured bytes of the inner
     frame, and `comes` sorts rows into the order in which they come: (number of a frame, rank). Ranks from 0 on are
     those of first fragments that are given up before that frame, which itself has the rank LAST.
     """
     capture = read_capture(data)
-    decoder = Decoder(ports, vnis, tunnels=tunnels, depth=depth, once=once, partial=partial, timeout=timeout)
+    how: dict[str, Any] = {"tunnels": tunnels, "depth": depth, "once": once, "partial": partial, "timeout": timeout}
+    decoder = Decoder(ports, vnis, where=where, **how)
     rows = decoder.decode(capture)
     counts = dict(Counter(row["status"] for row in rows))
     return Result(rows, counts, len(rows), capture.tail, capture.fault)
@@ -87,8 +89,10 @@ class Decoder:
         once: bool,
         partial: bool,
         timeout: float,
+        where: Callable[[Row], bool] | None,
     ) -> None:
         """Nothing has been seen yet."""
+        self.where = where
         self.plain = tuple(tunnels) == ("none",)
         self.wanted, self.vnis, self.depth = wanted_of(() if self.plain else tunnels, ports), vnis, depth
         self.sights = Sights() if once else None
@@ -146,7 +150,11 @@ class Decoder:
             packet = None
         if packet is not None and self.seen_before(frame, packet, row):
             raise SkipError("second_sight")
+        before = row | {"flags": set(row["flags"])}
         self.settle(frame, row, whole if frame.linktype == 1 else view, None if frame.linktype == 1 else ethertype)
+        if self.where is not None and not self.where(row):
+            row |= before
+            raise SkipError("filtered")
 
     def seen_before(self, frame: Frame, packet: Packet, row: Row) -> bool:
         """Whether it is a second sight; only captures that tell interfaces apart have them."""
@@ -177,15 +185,19 @@ class Decoder:
         self.beyond(proto, view, frame, row, first=first)
 
     def beyond(self, proto: int, view: View, frame: Frame, row: Row, *, first: bool = False) -> None:
-        """The tunnel, the filter, and the columns of a frame that is decapsulated."""
+        """The tunnel, the filters, and the columns of a frame that is decapsulated."""
         header = tunnel(proto, view, first, row, self.wanted)
         row["tunnel"], row["vni"] = header.tunnel, header.vni
         if self.vnis is not None and header.vni not in self.vnis:
             raise SkipError("filtered")
+        before = row | {"flags": set(row["flags"])}
         row["gbp"] = header.gbp
         inner = innermost(header, self.wanted, self.depth)
         row["flags"] |= inner.flags
         self.settle(frame, row, inner.view, inner.raw)
+        if self.where is not None and not self.where(row):
+            row |= before  # as if its VNI had not been asked for
+            raise SkipError("filtered")
 
     def settle(self, frame: Frame, row: Row, inner: View, raw: int | None) -> None:
         """The columns of an inner frame; `raw` is the ethertype of one without Ethernet."""

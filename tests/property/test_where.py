@@ -1,0 +1,456 @@
+"""`where=`: whatever is asked of the columns, those rows come that a slow reader of the predicate takes, in every way.
+
+Bundled captures are held against `vxtap.read` without a predicate, generated ones against the oracle of whole captures.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import compare
+import expect
+import oracle
+import oracle_merge
+import oracle_where
+import ranges
+import strategies
+import vxtap
+import written
+from compare import columns_of
+from merged import assert_sums, merge, rows_of
+from oracle_where import Tree, mask
+from oracle_where import columns_of as columns_in
+from strategies_merge import Case, merges
+from strategies_packets import Draw
+from strategies_tunnels import options
+from strategies_where import Predicate, predicates
+from trickle import Trickle
+
+BUNDLED = [path.name for path in compare.captures_in(compare.DATA)]
+FLAGS = {flag.name: flag.value for flag in vxtap.Flag if flag.name}
+TUNNELS = {tunnel.name: tunnel.value for tunnel in vxtap.Tunnel}
+COLUMNS = st.lists(st.sampled_from(vxtap.PACKET.names or ()), min_size=1, max_size=4, unique=True)
+SIZES = st.sampled_from([1, 2, 5, 1 << 16])
+BLOCKS = st.lists(st.integers(1, 300), min_size=1, max_size=4)
+EXAMPLES = settings().max_examples
+WINDOW = "10s"
+
+
+def holds(tree: Tree) -> Callable[[oracle.Row], bool]:
+    """A predicate as the oracle of captures asks it."""
+    return lambda row: oracle_where.holds(tree, oracle_where.of_oracle(row, FLAGS, TUNNELS))
+
+
+@functools.cache
+def bundled(name: str, **how: Any) -> np.ndarray:
+    """All rows of a bundled capture."""
+    return vxtap.read(compare.DATA / name, **how)
+
+
+def same(found: np.ndarray, wanted: np.ndarray) -> None:
+    """The same rows; if not, in which columns they differ, and where first."""
+    assert not (lines := ranges.row_differences("read", found, wanted)), "\n".join(lines[:10])
+
+
+class Asked(NamedTuple):
+    """A capture, how it is to be read, and what is asked of its rows."""
+
+    data: bytes
+    how: dict[str, Any]
+    asked: list[Predicate]
+
+
+@st.composite
+def asked(
+    draw: Draw, captures: st.SearchStrategy[bytes], extra: tuple[str, ...] = ("frame", "source"), most: int = 3
+) -> Asked:
+    """A generated capture and predicates on its rows."""
+    data, how = draw(captures), draw(OPTIONS)
+    try:
+        rows = vxtap.read(data, **how)
+    except vxtap.VxtapError:
+        rows = np.empty(0, vxtap.PACKET)
+    few = draw(st.lists(predicates(rows, extra, depth=2), min_size=1, max_size=most))
+    return Asked(data, how, few)
+
+
+OPTIONS = options()
+ANY = asked(strategies.captures())
+
+
+# ---------------------------------------------------------------- rows
+
+
+@st.composite
+def of_bundled(draw: Draw, extra: tuple[str, ...] = ("frame", "source")) -> tuple[str, Predicate]:
+    name = draw(st.sampled_from(BUNDLED))
+    return name, draw(predicates(bundled(name), extra))
+
+
+@settings(max_examples=4 * EXAMPLES)
+@given(of_bundled())
+def test_bundled(it: tuple[str, Predicate]) -> None:
+    """`read` gives the rows for which it holds."""
+    name, predicate = it
+    rows = bundled(name)
+    same(vxtap.read(compare.DATA / name, where=predicate.text), rows[mask(predicate.tree, rows)])
+
+
+def test_the_predicates_tell_rows_apart() -> None:
+    """Many of those above hold for some rows only, and together they name every column."""
+    some, names = [], set[str]()
+
+    @settings(max_examples=2 * EXAMPLES)
+    @given(of_bundled())
+    def draw(it: tuple[str, Predicate]) -> None:
+        there = mask(it[1].tree, bundled(it[0]))
+        some.append(bool(there.any()) and not there.all())
+        names.update(columns_in(it[1].tree))
+
+    draw()
+    assert sum(some) > len(some) / 5
+    assert names == set(vxtap.PACKET.names or ())
+
+
+@given(of_bundled(), COLUMNS)
+def test_other_columns(it: tuple[str, Predicate], columns: list[str]) -> None:
+    """The columns that it names need not be among those that are asked for."""
+    name, predicate = it
+    rows = bundled(name)
+    found = vxtap.read(compare.DATA / name, where=predicate.text, columns=columns)
+    assert columns_of(found) == columns_of(rows[columns][mask(predicate.tree, rows)])
+
+
+@given(of_bundled())
+def test_all_frames(it: tuple[str, Predicate]) -> None:
+    """Frames for which it does not hold have the rows of frames whose VNI was not asked for."""
+    name, predicate = it
+    rows, others = bundled(name, frames="all"), bundled(name, frames="all", vni=0xFFFFFE)
+    out = (rows["status"] == vxtap.Status.OK) & ~mask(predicate.tree, rows)
+    wanted = rows.copy()
+    wanted[out] = others[out]
+    seen = compare.see(compare.DATA / name, where=predicate.text)
+    same(seen.rows, wanted)
+    assert seen.report.skipped["filtered"] == out.sum()
+    assert seen.report.decapsulated + sum(seen.report.skipped.values()) == seen.report.frames == len(rows)
+
+
+@settings(max_examples=2 * EXAMPLES)
+@given(ANY)
+def test_generated(it: Asked) -> None:
+    """Rows, books and faults are the oracle's: of late frames, plain captures and every kind of tunnel."""
+    for predicate in it.asked:
+        result = oracle.decode(it.data, where=holds(predicate.tree), **compare.oracle_options(**it.how))
+        compare_with(it, predicate, result)
+
+
+def compare_with(it: Asked, predicate: Predicate, result: oracle.Result, source: Any = None) -> None:
+    lines = compare.differences(it.data, source, result=result, where=predicate.text, **it.how)
+    assert not lines, "\n".join([repr(predicate.text), *lines[:10]])
+
+
+@settings(max_examples=EXAMPLES // 2)
+@given(ANY, BLOCKS, SIZES)
+def test_in_pieces(it: Asked, blocks: list[int], size: int) -> None:
+    """However little comes at a time, and however few rows are taken."""
+    predicate = it.asked[0]
+    result = oracle.decode(it.data, where=holds(predicate.tree), **compare.oracle_options(**it.how))
+    compare_with(it, predicate, result, Trickle(it.data, blocks))
+    how = it.how | {"where": predicate.text, "frames": "decapsulated"}
+    assert columns_of(compare.see(it.data, size=size, **how).rows) == columns_of(compare.see(it.data, **how).rows)
+
+
+@settings(max_examples=EXAMPLES // 2)
+@given(ANY, st.lists(st.sampled_from([0, 7, 501, 0xFFFFFF]), min_size=1, unique=True))
+def test_with_vni(it: Asked, vni: list[int]) -> None:
+    """Both have to hold, and the report counts what either has left out."""
+    how = it.how | ({} if it.how["tunnels"] == ("none",) else {"vni": vni})
+    predicate = it.asked[0]
+    result = oracle.decode(it.data, where=holds(predicate.tree), **compare.oracle_options(**how))
+    compare_with(it._replace(how=how), predicate, result)
+
+
+@settings(max_examples=EXAMPLES // 2)
+@given(ANY)
+def test_inner(it: Asked) -> None:
+    """The inner frame of each row that is there."""
+    how = it.how | {"where": it.asked[0].text}
+    result = oracle.decode(it.data, where=holds(it.asked[0].tree), **compare.oracle_options(**it.how))
+    wanted = {row["frame"]: row["inner"] for row in result.rows if row["status"] == "decapsulated"}
+    found = {}
+    with vxtap.open(it.data, **how) as capture:
+        try:
+            for row, frame in capture.frames():
+                found[int(row["frame"])] = bytes(frame)
+        except vxtap.VxtapError:
+            assert result.fault
+    assert found == wanted
+
+
+@given(st.data())
+def test_sources(data: st.DataObject) -> None:
+    """Each of several knows its number."""
+    names = data.draw(st.lists(st.sampled_from(BUNDLED), min_size=2, max_size=3))
+    paths = [compare.DATA / name for name in names]
+    rows = vxtap.read(paths)
+    predicate = data.draw(predicates(rows, ("source", "source", "frame")))
+    same(vxtap.read(paths, where=predicate.text), rows[mask(predicate.tree, rows)])
+
+
+# ---------------------------------------------------------------- ranges
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file, whatever is in it."""
+    return tmp_path_factory.mktemp("where") / "x.pcap"
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        ranges.be_eager(patch)
+        yield
+
+
+@pytest.mark.usefixtures("eager")
+@settings(max_examples=EXAMPLES // 2)
+@given(of_bundled(("offset",)), st.integers(100, 9000), st.sampled_from([2, 3]))
+def test_ranges_of_bundled(it: tuple[str, Predicate], split: int, workers: int) -> None:
+    name, predicate = it
+    rows = bundled(name)
+    found = vxtap.read(compare.DATA / name, where=predicate.text, workers=workers, split=split)
+    same(found, rows[mask(predicate.tree, rows)])
+
+
+@pytest.mark.usefixtures("eager")
+@settings(max_examples=EXAMPLES // 2)
+@given(
+    st.one_of(asked(strategies.traffic(), ("offset", "frame"), 1), asked(strategies.captures(), ("frame",), 1)),
+    st.integers(1, 9),
+)
+def test_ranges(path: Path, it: Asked, parts: int) -> None:
+    """By ranges it is what one worker gives: rows, report and error; `frame` counts from the file's start."""
+    path.write_bytes(it.data)
+    split = max(1, len(it.data) // (4 * parts))
+    ranges.assert_alike(lambda: path, [split, 2 * split], [2], where=it.asked[0].text, **it.how)
+
+
+@settings(max_examples=EXAMPLES // 2)
+@given(of_bundled(("frame", "frame", "offset")), st.integers(300, 9000))
+def test_splits(it: tuple[str, Predicate], split: int) -> None:
+    """Splits that lie side by side are one range, and it is the file's; one alone has numbers of its own."""
+    name, predicate = it
+    splits = list(vxtap.plan(compare.DATA / name, split=split))
+    same(vxtap.read(splits, where=predicate.text), vxtap.read(compare.DATA / name, where=predicate.text))
+    alone = splits[len(splits) // 2]
+    rows = vxtap.read(alone)
+    same(vxtap.read(alone, where=predicate.text), rows[mask(predicate.tree, rows)])
+
+
+# ---------------------------------------------------------------- what is written
+
+
+FORMS = st.sampled_from([{"format": "pcap"}, {"format": "pcapng"}, {"format": "pcapng", "keep_others": True}])
+
+
+@settings(max_examples=EXAMPLES)
+@given(ANY, FORMS, st.booleans())
+def test_decap(it: Asked, form: dict[str, Any], ethernet: bool) -> None:
+    """Just those inner frames are written, whatever the form; others are not kept either."""
+    tree, text = it.asked[0]
+    out = io.BytesIO()
+    try:
+        report = vxtap.decap(it.data, out, where=text, ethernet=ethernet, **form, **it.how)
+    except vxtap.VxtapError:
+        if not out.getvalue():
+            return
+        report = None
+    keep = form.get("keep_others", False)
+    how = {"form": form["format"], "keep": keep, "ethernet": ethernet, "where": holds(tree)}
+    wanted = expect.expected(it.data, **how, **compare.oracle_options(**it.how))
+    assert not written.difference(written.parse(out.getvalue()), wanted.file)
+    if report is not None:
+        assert report.decapsulated + sum(report.skipped.values()) == report.frames
+        assert report.kept == wanted.kept
+        counts = oracle.decode(it.data, where=holds(tree), **compare.oracle_options(**it.how)).counts
+        assert report.skipped["filtered"] == counts.get("filtered", 0)
+
+
+@settings(max_examples=EXAMPLES // 2)
+@given(of_bundled(), st.sampled_from([1, 2]), st.sampled_from(["pcap", "pcapng"]))
+def test_decap_of_bundled(path: Path, it: tuple[str, Predicate], workers: int, form: Any) -> None:
+    """From path to path, with one thread or two: the frames that `open` gives."""
+    name, predicate = it
+    with vxtap.open(compare.DATA / name) as capture:
+        frames = [bytes(frame) for _, frame in capture.frames()]
+    wanted = [frame for frame, there in zip(frames, mask(predicate.tree, bundled(name)), strict=True) if there]
+    report = vxtap.decap(compare.DATA / name, path, where=predicate.text, workers=workers, format=form)
+    assert [packet.data for packet in written.parse(path.read_bytes()).packets] == wanted
+    assert report.decapsulated == len(wanted)
+
+
+# ---------------------------------------------------------------- several collectors
+
+
+@st.composite
+def asked_merges(draw: Draw) -> tuple[list[Case], Predicate]:
+    """The sources of a merge, and a predicate on the rows of all of them."""
+    cases = draw(merges(timeless=False))
+    rows, _ = rows_of([case.whole for case in cases], window=WINDOW)
+    return cases, draw(predicates(rows, ("frame", "source", "source")))
+
+
+def wanted_rows(cases: list[Case], tree: Tree) -> list[oracle.Row]:
+    """The rows of each source for which it holds, in order of time; a source knows its number."""
+    sources = [oracle_merge.rows_of(case.whole, number) for number, case in enumerate(cases)]
+    return oracle_merge.in_order([list(filter(holds(tree), rows)) for rows in sources])
+
+
+@given(asked_merges(), SIZES)
+def test_merge_rows(it: tuple[list[Case], Predicate], size: int) -> None:
+    cases, (tree, text) = it
+    rows, report = rows_of([case.whole for case in cases], size, window=WINDOW, where=text)
+    lines = compare.row_differences(rows, wanted_rows(cases, tree))
+    assert not lines, "\n".join(lines[:10])
+    assert_sums(report, len(cases))
+    total = sum(len(oracle_merge.rows_of(case.whole)) for case in cases)
+    assert sum(each.skipped["filtered"] for each in report.sources) == total - len(rows)
+
+
+@given(asked_merges(), st.sampled_from([None, 2]))
+def test_merge_duplicates(it: tuple[list[Case], Predicate], workers: int | None) -> None:
+    """Duplicates are told among the rows for which it holds."""
+    cases, (tree, text) = it
+    wanted = oracle_merge.dedup(wanted_rows(cases, tree), 2_000_000).kept
+    done = merge([case.whole for case in cases], window=WINDOW, dedup="2ms", where=text, workers=workers)
+    assert done.error is None
+    assert [(packet.ns, packet.data) for packet in done.packets] == [(row["ts"], row["inner"]) for row in wanted]
+
+
+# ---------------------------------------------------------------- what is told of captures
+
+
+@settings(max_examples=EXAMPLES // 2)
+@given(of_bundled())
+def test_info(it: tuple[str, Predicate]) -> None:
+    """Its report, and the tunnels of what is left."""
+    name, predicate = it
+    rows = bundled(name)
+    rows = rows[mask(predicate.tree, rows)]
+    info = vxtap.info(compare.DATA / name, where=predicate.text)
+    assert info.report.decapsulated == len(rows)
+    assert sum(tunnel["frames"] for tunnel in info.tunnels) == len(rows)
+    assert {tunnel["vni"] for tunnel in info.tunnels} == set(rows["vni"].tolist())
+
+
+@settings(max_examples=EXAMPLES // 2)
+@given(of_bundled())
+def test_flows(it: tuple[str, Predicate]) -> None:
+    """The conversations of the rows for which it holds."""
+    name, predicate = it
+    rows = bundled(name)
+    found = vxtap.flows(compare.DATA / name, where=predicate.text)
+    assert columns_of(found) == columns_of(vxtap.flows(rows[mask(predicate.tree, rows)]))
+
+
+# ---------------------------------------------------------------- any text
+
+
+TOKENS = st.sampled_from(
+    [
+        "and",
+        "or",
+        "not",
+        "in",
+        "==",
+        "!=",
+        "<",
+        "<=",
+        ">",
+        ">=",
+        "&",
+        "|",
+        "(",
+        ")",
+        ",",
+        "(",
+        ")",
+        "1",
+        "0x10",
+        "443",
+        "vni",
+        "dport",
+        "flags",
+        "src",
+        "ts",
+        "truncated",
+        "syn",
+        "10.0.0.1",
+        "10.0.0.0/8",
+        "fd00::/8",
+        "'::1'",
+        '"x"',
+        "2026-01-01",
+        "2026-01-01T00:00:00Z",
+        "02:00:00:00:00:01",
+        "=",
+        "&&",
+        "||",
+        "!",
+        "'",
+        '"',
+        "tcp",
+        "\x00",
+        "é",
+        "५",
+        "1e9",
+        "-1",
+        "+",
+        ".",
+        ":",
+        "/",
+    ]
+)
+TEXTS = st.one_of(
+    st.lists(TOKENS, max_size=12).map(" ".join), st.lists(TOKENS, max_size=6).map("".join), st.text(max_size=30)
+)
+
+
+@settings(max_examples=10 * EXAMPLES)
+@given(TEXTS)
+def test_any_text(text: str) -> None:
+    """It is a predicate, or the error says where it is none."""
+    try:
+        vxtap.Options(where=text)
+    except vxtap.OptionError as error:
+        head, *rest = str(error).split("\n")
+        assert head.startswith("where: ")
+        for line in rest:
+            assert line.isprintable()
+
+
+@settings(max_examples=2 * EXAMPLES)
+@given(of_bundled(), st.data())
+def test_damaged_text(it: tuple[str, Predicate], data: st.DataObject) -> None:
+    """A predicate with a character less, more, or another one: never anything but a predicate or an error."""
+    text = it[1].text
+    at = data.draw(st.integers(0, len(text)))
+    text = (
+        text[:at]
+        + data.draw(st.sampled_from(["", "(", ")", "'", " ", "x", "0", "/", ":", "é", "\0", "=", "&"]))
+        + text[at + data.draw(st.integers(0, 2)) :]
+    )
+    try:
+        vxtap.read(compare.DATA / it[0], where=text)
+    except vxtap.OptionError as error:
+        assert str(error).startswith("where: ")

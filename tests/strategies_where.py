@@ -1,0 +1,369 @@
+"""Hypothesis strategies: predicates on the columns of the record, as trees (`oracle_where`) and as text in many styles.
+
+Values are drawn from the rows of a capture and from their neighbours, so that most predicates hold for some rows only.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import random
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+
+import vxtap
+from oracle_where import And, Chain, Column, In, Masked, Not, Number, Operand, Or, Row, Span, Tree, row_dicts
+from strategies_packets import Draw, rarely
+
+IP_COLUMNS = ("outer_src", "outer_dst", "src", "dst")
+MAC_COLUMNS = ("eth_src", "eth_dst")
+NUMBER_COLUMNS = tuple(
+    name for name in vxtap.PACKET.names or () if name not in (*IP_COLUMNS, *MAC_COLUMNS, "ts", "source", "frame")
+)
+USUAL = ("vni", "flags", "tcp_flags", "proto", "sport", "dport", "ethertype", "tunnel", "wirelen", "vlan")
+BITS = ("flags", "tcp_flags", "flags", "tcp_flags", "vni", "dport", "dscp", "payload_len", "flow")
+IPV4_FIRST = 0xFFFF << 32
+MOST_NS = (1 << 63) - 1
+WIDTHS = {"u1": 8, "u2": 16, "u4": 32, "u8": 64}
+
+NAMES: dict[str, dict[str, int]] = {
+    "flags": {flag.name: flag.value for flag in vxtap.Flag if flag.name},
+    "tunnel": {tunnel.name: tunnel.value for tunnel in vxtap.Tunnel},
+    "status": {"OK": 0, "NOT_IP": 1, "FILTERED": 14},
+    "proto": {"ICMP": 1, "TCP": 6, "UDP": 17, "GRE": 47, "ICMPV6": 58, "SCTP": 132},
+    "tcp_flags": {
+        name: 1 << bit for bit, name in enumerate(("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "NS"))
+    },
+    "ethertype": {"IPV4": 0x0800, "ARP": 0x0806, "IPV6": 0x86DD},
+}
+SPACES = st.integers(0, 1 << 32)
+SMALL = st.integers(0, 5)
+NEAR = st.sampled_from([0, 0, 0, 0, 1, -1])
+EDGES = st.sampled_from([0, 255, 256, 0xFFFF, 0x10000, 0xFFFFFF, 0xFFFFFFFF, 1 << 32, (1 << 64) - 1, 1 << 64, 10**30])
+ANY_NUMBER = st.one_of(st.integers(0, 70000), st.integers(0, (1 << 64) + 5), EDGES)
+ORDERS = st.sampled_from(["==", "==", "!=", "<", "<=", ">", ">="])
+EQUAL = st.sampled_from(["==", "==", "!="])
+UP_DOWN = st.sampled_from([("<", "<="), (">", ">="), ("<", "<=")])
+
+
+class Predicate(NamedTuple):
+    """What is meant, and how it is written."""
+
+    tree: Tree
+    text: str
+
+
+def numbers_of(name: str) -> int:
+    """How many bits a column of numbers has."""
+    return WIDTHS[vxtap.PACKET.fields[name][0].str[1:]]  # type: ignore[index]
+
+
+# ---------------------------------------------------------------- trees
+
+
+class Grower:
+    """Draws trees whose values are those of some rows, or near to them."""
+
+    def __init__(self, draw: Draw, rows: list[Row], extra: tuple[str, ...] = ()) -> None:
+        self.draw, self.rows = draw, rows
+        self.usual = USUAL + extra
+        self.columns = NUMBER_COLUMNS + extra
+
+    def seen(self, name: str) -> int | None:
+        """A value of the column, or of no row at all."""
+        if not self.rows or rarely(self.draw, 10):
+            return None
+        return self.rows[self.draw(st.integers(0, len(self.rows) - 1))].get(name)
+
+    def number(self, name: str) -> Number:
+        """A number to compare the column with: a true one, one beside it, or any, even one beyond the column."""
+        seen = self.seen(name)
+        if seen is None:
+            return Number(self.draw(ANY_NUMBER))
+        return Number(max(0, seen + self.draw(NEAR)))
+
+    def number_column(self) -> Column:
+        return Column(self.draw(st.sampled_from(self.usual if self.draw(st.booleans()) else self.columns)))
+
+    def bits(self) -> Chain:
+        """A mask, alone or compared."""
+        column = Column(self.draw(st.sampled_from(BITS)))
+        seen = self.seen(column.name) or 0
+        known = list(NAMES.get(column.name, {"": 1}).values())
+        mask = sum(set(self.draw(st.lists(st.sampled_from(known), min_size=1, max_size=3))))
+        if rarely(self.draw, 3):
+            mask = self.draw(st.integers(1, (1 << numbers_of(column.name)) - 1))
+        if self.draw(st.booleans()):
+            return Chain([Masked(column, mask)])
+        value = Number(max(0, (seen & mask) + self.draw(NEAR)))
+        return Chain([Masked(column, mask), value], [self.draw(ORDERS)])
+
+    def numbers(self) -> Chain:
+        """A number, a chain of them, or two columns."""
+        column, kind = self.number_column(), self.draw(SMALL)
+        if kind == 0:
+            return Chain([column, self.number_column()], [self.draw(ORDERS)])
+        operands: list[Operand] = [column, self.number(column.name)]
+        if kind == 1:
+            pair = self.draw(UP_DOWN)
+            low, high = sorted([self.number(column.name), self.number(column.name)], reverse=pair[0] == ">")
+            return Chain([low, column, high], [self.draw(st.sampled_from(pair)) for _ in range(2)])
+        if kind == 2:
+            operands.reverse()
+        return Chain(operands, [self.draw(ORDERS)])
+
+    def number_list(self) -> In:
+        column = self.number_column()
+        values = [self.number(column.name) for _ in range(1 + self.draw(SMALL))]
+        return In(column, values, self.draw(st.booleans()))
+
+    def times(self) -> Tree:
+        """When: times of rows, and a nanosecond beside them."""
+        column = Column("ts")
+        kind = self.draw(SMALL)
+        moments = []
+        for _ in range(2):
+            seen = self.seen("ts")
+            near = self.draw(st.sampled_from([0, 0, 1, -1, 10**9, -(10**9)]))
+            moments.append(Number(self.draw(st.integers(0, (1 << 63) - 1)) if seen is None else max(0, seen + near)))
+        if kind == 0:
+            return In(column, moments, self.draw(st.booleans()))
+        if kind == 1:
+            return Chain([min(moments), column, max(moments)], [self.draw(st.sampled_from(("<", "<="))) for _ in "12"])
+        if kind == 2:
+            return Chain([moments[0], column], [self.draw(ORDERS)])
+        if rarely(self.draw, 6):
+            return Chain([column, column], [self.draw(ORDERS)])
+        return Chain([column, moments[0]], [self.draw(ORDERS)])
+
+    def address(self, name: str) -> int:
+        """An address of the column, one beside it, or any."""
+        most = (1 << (48 if name in MAC_COLUMNS else 128)) - 1
+        seen = self.seen(name)
+        if seen is None:
+            return self.draw(st.one_of(st.integers(0, most), st.integers(IPV4_FIRST, IPV4_FIRST + 0xFFFFFFFF))) & most
+        return min(most, max(0, seen + self.draw(NEAR)))
+
+    def network(self, name: str) -> Span:
+        """All that begin like an address; of an IPv4 address those of IPv4, or of more."""
+        address = self.address(name)
+        if name in MAC_COLUMNS:
+            free = 48 - self.draw(st.integers(0, 48))
+        elif address >> 32 == 0xFFFF and not rarely(self.draw, 4):
+            free = 32 - self.draw(st.integers(0, 32))
+        else:
+            free = 128 - self.draw(st.sampled_from([0, 1, 7, 8, 32, 63, 64, 65, 80, 95, 96, 97, 120, 127, 128]))
+        low = address >> free << free
+        return Span(low, low + (1 << free) - 1)
+
+    def addresses(self) -> Tree:
+        """An address, one of a list, in a network, or the same as another column's."""
+        pool = MAC_COLUMNS if rarely(self.draw, 4) else IP_COLUMNS
+        column, kind = Column(self.draw(st.sampled_from(pool))), self.draw(SMALL)
+        if kind == 0:
+            return Chain([column, Column(self.draw(st.sampled_from(pool)))], [self.draw(EQUAL)])
+        if kind in (1, 2):
+            operands: list[Operand] = [column, Number(self.address(column.name))]
+            return Chain(operands[:: 1 if kind == 1 else -1], [self.draw(EQUAL)])
+        some: list[Number | Span] = [self.network(column.name)]
+        if kind == 3:
+            for _ in range(self.draw(SMALL)):
+                is_net = self.draw(st.booleans())
+                some.append(self.network(column.name) if is_net else Number(self.address(column.name)))
+        return In(column, some, self.draw(st.booleans()))
+
+    def leaf(self) -> Tree:
+        kinds = (self.numbers, self.numbers, self.number_list, self.bits, self.times, self.addresses, self.addresses)
+        leaf: Tree = self.draw(st.sampled_from(kinds))()
+        return leaf
+
+    def tree(self, depth: int) -> Tree:
+        """A tree of at most so many levels."""
+        kind = self.draw(SMALL) if depth else 5
+        if kind == 0:
+            return Not(self.tree(depth - 1))
+        if kind < 4:
+            parts = [self.tree(depth - 1) for _ in range(self.draw(st.sampled_from([2, 2, 2, 3, 4])))]
+            return And(parts) if kind == 1 else Or(parts)
+        return self.leaf()
+
+
+@st.composite
+def predicates(draw: Draw, rows: np.ndarray, extra: tuple[str, ...] = (), depth: int = 3) -> Predicate:
+    """A predicate on rows like these; `extra` are columns that mean something only in some ways of reading."""
+    few = rows if len(rows) < 40 else rows[:: len(rows) // 40]
+    tree = Grower(draw, row_dicts(few), extra).tree(depth)
+    return Predicate(tree, Writer(draw(SPACES)).write(tree))
+
+
+# ---------------------------------------------------------------- text
+
+
+def mixed_case(rng: random.Random, name: str) -> str:
+    return rng.choice([name, name.lower(), name.lower(), "".join(rng.choice([c, c.lower()]) for c in name)])
+
+
+class Writer:
+    """Writes a tree; what is a matter of taste is decided by a number."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.quotes = self.rng.choice(["", "", "'", '"', "any"])
+        self.gap = self.rng.choice([" ", " ", " ", "  ", "\t", "\n", " \n\t "])
+        self.tight = self.rng.random() < 0.4  # no space where none is needed
+
+    def write(self, tree: Tree) -> str:
+        text = self.either(tree)
+        return self.rng.choice(["", "", " ", "\n"]) + text + self.rng.choice(["", "", " ", "\n"])
+
+    def space(self) -> str:
+        """Between a word or a value and a symbol."""
+        return "" if self.tight and self.rng.random() < 0.8 else self.gap
+
+    def join(self, parts: list[str], word: str) -> str:
+        """Words need a space, unless a parenthesis is there."""
+        text = parts[0]
+        for part in parts[1:]:
+            before = "" if text.endswith(")") and self.tight else self.gap
+            after = "" if part.startswith("(") and self.tight else self.gap
+            text += before + word + after + part
+        return text
+
+    def paren(self, text: str) -> str:
+        return "(" + self.space() + text + self.space() + ")"
+
+    def maybe(self, text: str) -> str:
+        """Parentheses that change nothing."""
+        return self.paren(text) if self.rng.random() < 0.15 else text
+
+    def either(self, tree: Tree) -> str:
+        if isinstance(tree, Or):
+            return self.maybe(self.join([self.both(part, Or) for part in tree.parts], "or"))
+        return self.both(tree, None)
+
+    def both(self, tree: Tree, within: Any) -> str:
+        """What stands beside an `or`."""
+        if isinstance(tree, Or):
+            inside = self.either(tree)
+            # (a or b) or c is a or b or c
+            return inside if within is Or and self.rng.random() < 0.3 else self.paren(inside)
+        if isinstance(tree, And):
+            return self.maybe(self.join([self.one(part) for part in tree.parts], "and"))
+        return self.one(tree)
+
+    def one(self, tree: Tree) -> str:
+        """What stands beside an `and`, or behind a `not`."""
+        if isinstance(tree, Or):
+            return self.paren(self.either(tree))
+        if isinstance(tree, And):
+            return self.paren(self.both(tree, None))
+        if isinstance(tree, Not):
+            inside = self.one(tree.inner)
+            tight = self.tight and inside.startswith("(")
+            return self.maybe("not" + ("" if tight else self.gap) + inside)
+        if isinstance(tree, In):
+            return self.maybe(self.member(tree))
+        return self.maybe(self.chain(tree))
+
+    def chain(self, tree: Chain) -> str:
+        names = [
+            one.column.name if isinstance(one, Masked) else one.name
+            for one in tree.operands
+            if not isinstance(one, Number)
+        ]
+        text = self.operand(tree.operands[0], names[0])
+        for comparison, operand in zip(tree.comparisons, tree.operands[1:], strict=True):
+            text += self.space() + comparison + self.space() + self.operand(operand, names[0])
+        return text
+
+    def member(self, tree: In) -> str:
+        name = tree.column.name
+        values = [self.span(one, name) if isinstance(one, Span) else self.value(one.value, name) for one in tree.values]
+        word = f"{name}{self.gap}{f'not{self.gap}' if tree.negated else ''}in"
+        if len(values) == 1 and isinstance(tree.values[0], Span) and self.rng.random() < 0.8:
+            return word + (self.space() if values[0][0] in "'\"" else self.gap) + values[0]
+        inside = values[0]
+        for value in values[1:]:
+            inside += self.space() + "," + self.space() + value
+        return word + self.space() + self.paren(inside)
+
+    def operand(self, operand: Operand, name: str) -> str:
+        if isinstance(operand, Number):
+            return self.value(operand.value, name)
+        if isinstance(operand, Column):
+            return operand.name
+        text = operand.column.name + self.space() + "&" + self.space() + self.bits(operand.bits, operand.column.name)
+        return self.paren(text) if self.rng.random() < 0.3 else text
+
+    def bits(self, bits: int, name: str) -> str:
+        """A mask, by names where there are some."""
+        there = {value: mixed_case(self.rng, known) for known, value in NAMES.get(name, {}).items() if value & bits}
+        rest = bits & ~sum(there)
+        if name not in ("flags", "tcp_flags") or not there or self.rng.random() < 0.3:
+            return self.number(bits)
+        words = list(there.values()) + ([self.number(rest)] if rest else [])
+        self.rng.shuffle(words)
+        return words[0] if len(words) == 1 else self.paren((self.space() + "|" + self.space()).join(words))
+
+    def number(self, value: int) -> str:
+        return self.rng.choice([str(value), str(value), f"{value:#x}", f"0x{value:X}", f"0x{value:08x}"])
+
+    def value(self, value: int, name: str) -> str:
+        if name in IP_COLUMNS:
+            return self.quoted(self.ip(value))
+        if name in MAC_COLUMNS:
+            return self.quoted(self.mac(value))
+        if name == "ts":
+            return self.time(value)
+        for known, number in NAMES.get(name, {}).items():
+            if number == value and self.rng.random() < 0.6:
+                return mixed_case(self.rng, known)
+        return self.number(value)
+
+    def span(self, span: Span, name: str) -> str:
+        """A network by any of its addresses."""
+        free = (span.last - span.first + 1).bit_length() - 1
+        address = span.first + (self.rng.randrange(1 << free) if self.rng.random() < 0.2 else 0)
+        if name in MAC_COLUMNS:
+            return self.quoted(f"{self.mac(address)}/{48 - free}")
+        if free <= 32 and address >> 32 == 0xFFFF:
+            return self.quoted(f"{ipaddress.IPv4Address(address & 0xFFFFFFFF)}/{32 - free}")
+        return self.quoted(f"{self.ipv6(address)}/{128 - free}")
+
+    def ip(self, value: int) -> str:
+        if value >> 32 == 0xFFFF and self.rng.random() < 0.9:
+            return str(ipaddress.IPv4Address(value & 0xFFFFFFFF))
+        return self.ipv6(value)
+
+    def ipv6(self, value: int) -> str:
+        address = ipaddress.IPv6Address(value)
+        text = self.rng.choice([address.compressed, address.compressed, address.exploded])
+        return self.rng.choice([text, text.upper()])
+
+    def mac(self, value: int) -> str:
+        text = value.to_bytes(6).hex(":")
+        return self.rng.choice([text, text.upper()])
+
+    def quoted(self, text: str) -> str:
+        quote = self.rng.choice(["", "'", '"']) if self.quotes == "any" else self.quotes
+        return quote + text + quote
+
+    def time(self, ns: int) -> str:
+        """Nanoseconds since 1970 as they are, or as a time of some zone."""
+        if self.rng.random() < 0.2:
+            return str(ns)
+        zone = self.rng.choice([0, 0, 0, 60, -330, 14 * 60])
+        seconds, fraction = divmod(ns, 10**9)
+        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds + 60 * zone)
+        day, clock = moment.date().isoformat(), moment.time().isoformat()
+        if not zone and not fraction and clock == "00:00:00":
+            return self.quoted(day)
+        digits = f"{fraction:09d}" if self.rng.random() < 0.5 else f"{fraction:09d}".rstrip("0")
+        text = f"{day}T{clock}" + (f".{digits}" if digits else "")
+        hours, minutes = divmod(abs(zone), 60)
+        sign = "-" if zone < 0 else "+"
+        return self.quoted(
+            text + (f"{sign}{hours:02d}:{minutes:02d}" if zone else self.rng.choice(["Z", "Z", "", "+00:00"]))
+        )
