@@ -139,9 +139,8 @@ def row_dicts(rows: np.ndarray) -> list[Row]:
 
 def of_oracle(row: dict[str, Any], flags: dict[str, int], tunnels: dict[str, int]) -> Row:
     """A decapsulated row of the oracle as a dictionary of numbers, by what names stand for."""
-    numbers: Row = {
-        name: int.from_bytes(value) for name, value in row.items() if isinstance(value, bytes) and name != "inner"
-    }
+    addresses = {name: value for name, value in row.items() if isinstance(value, bytes) and name != "inner"}
+    numbers: Row = {name: int.from_bytes(value) for name, value in addresses.items()}
     numbers |= {name: value for name, value in row.items() if isinstance(value, int)}
     numbers |= {"ts": row["ts"], "status": 0, "tunnel": tunnels[row["tunnel"]]}
     return numbers | {"flags": sum(flags[name] for name in row["flags"])}

@@ -268,11 +268,8 @@ class Writer:
         return self.maybe(self.chain(tree))
 
     def chain(self, tree: Chain) -> str:
-        names = [
-            one.column.name if isinstance(one, Masked) else one.name
-            for one in tree.operands
-            if not isinstance(one, Number)
-        ]
+        columns = [one.column if isinstance(one, Masked) else one for one in tree.operands]
+        names = [one.name for one in columns if isinstance(one, Column)]
         text = self.operand(tree.operands[0], names[0])
         for comparison, operand in zip(tree.comparisons, tree.operands[1:], strict=True):
             text += self.space() + comparison + self.space() + self.operand(operand, names[0])
@@ -364,6 +361,5 @@ class Writer:
         text = f"{day}T{clock}" + (f".{digits}" if digits else "")
         hours, minutes = divmod(abs(zone), 60)
         sign = "-" if zone < 0 else "+"
-        return self.quoted(
-            text + (f"{sign}{hours:02d}:{minutes:02d}" if zone else self.rng.choice(["Z", "Z", "", "+00:00"]))
-        )
+        text += f"{sign}{hours:02d}:{minutes:02d}" if zone else self.rng.choice(["Z", "Z", "", "+00:00"])
+        return self.quoted(text)

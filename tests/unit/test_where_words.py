@@ -1,4 +1,4 @@
-"""`where=`: what each word of a predicate means, against masks of numpy that are written out; and what is said of errors."""
+"""`where=`: what each word of a predicate means, against masks of numpy that are written out, and what errors say."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from build import ICMP, ICMPV6, IPV6, SCTP, TCP, Pcapng, eth, ipv4, ipv6, sctp, 
 MIDNIGHT = 1_795_392_000 * 10**9  # 2026-11-23
 SECOND = 10**9
 MAC_C = bytes.fromhex("02005e100001")
-NAT = np.datetime64("NaT")
 
 
 def outer(inner: bytes, vni: int = 7, **how: Any) -> bytes:
@@ -52,6 +51,7 @@ def everything() -> bytes:
 DATA = everything()
 ROWS = vxtap.read(DATA)
 ALL, NONE = np.ones(len(ROWS), bool), np.zeros(len(ROWS), bool)
+SAME = ~np.isnat(ROWS["ts"])  # what has no time does not equal itself
 NUMBERS = [name for name in ROWS.dtype.names or () if ROWS[name].dtype.kind == "u"]
 
 
@@ -253,7 +253,7 @@ def test_masks() -> None:
 def test_times() -> None:
     """Text and numbers; nanoseconds count; what has no time is only unequal."""
     column = ROWS["ts"]
-    first = ts("2026-11-23")
+    first, last = ts("2026-11-23"), ts("2026-11-23T00:00:03")
     for text, wanted in [
         ("ts == 2026-11-23", column == first),
         ("ts != 2026-11-23", column != first),
@@ -266,17 +266,17 @@ def test_times() -> None:
         ("ts < 2026-11-23T00:00:02.5", column < ts("2026-11-23T00:00:02.5")),
         (
             "2026-11-23T00:00:01 <= ts < 2026-11-23T00:00:03",
-            (column >= ts("2026-11-23T00:00:01")) & (column < ts("2026-11-23T00:00:03")),
+            (column >= first + SECOND) & (column < last),
         ),
         (f"ts == {MIDNIGHT + 1}", column == ts("2026-11-23T00:00:00.000000001")),
         (f"ts > {MIDNIGHT + 1}", column > ts("2026-11-23T00:00:00.000000001")),
         (f"ts in ({MIDNIGHT}, 2026-11-24)", np.isin(column, [first, ts("2026-11-24")])),
         ("ts not in (2026-11-23)", ~np.isin(column, [first])),
-        ("ts == ts", column == column),
-        ("ts != ts", column != column),
-        ("ts <= ts", column <= column),
+        ("ts == ts", SAME),
+        ("ts != ts", ~SAME),
+        ("ts <= ts", SAME),
         ("ts < ts", NONE),
-        ("not ts == ts", ~(column == column)),
+        ("not ts == ts", ~SAME),
         ("ts > 1970-01-01", ~np.isnat(column)),
         ("ts >= 0", ~np.isnat(column)),
         ("not ts >= 0", np.isnat(column)),
@@ -454,7 +454,7 @@ def test_errors(marked: str, hint: str) -> None:
         "vni == '",
         "vni == \"7'",
         "vni == seven",
-        "vni == ७",
+        "vni == \u096d",
         "vni == \u00a07",
         "vni == 7;",
         "vni == 7 # seven",
@@ -478,7 +478,7 @@ def test_errors(marked: str, hint: str) -> None:
         "src in dst",
         "dport in 1..3",
         "🦈 == 7",
-        "ＶＮＩ == 7",
+        "\uff36\uff2e\uff29 == 7",
         "__import__('os')",
         "vni == 7 or lambda: 1",
     ],
@@ -486,7 +486,7 @@ def test_errors(marked: str, hint: str) -> None:
 def test_no_predicates(text: str) -> None:
     """What is none is refused, with a place, before anything is opened."""
     assert position(text) <= len(text) + 1
-    with pytest.raises(vxtap.OptionError, match="^where: "):
+    with pytest.raises(vxtap.OptionError, match=r"^where: "):
         vxtap.read("there/is/no/such.pcap", where=text)
 
 
@@ -495,9 +495,10 @@ def test_nothing(text: str) -> None:
     assert error(text).startswith("where: ")
 
 
-@pytest.mark.parametrize(
-    "value", [b"vni == 7", 7, True, ["vni == 7"], np.array(["vni == 7"]), object(), 1.5, bytearray(b"x")]
-)
+NO_TEXT = [b"vni == 7", 7, True, ["vni == 7"], np.array(["vni == 7"]), object(), 1.5, bytearray(b"x"), ("vni == 7",)]
+
+
+@pytest.mark.parametrize("value", NO_TEXT, ids=lambda value: type(value).__name__)
 def test_no_text(value: Any) -> None:
     """It is the option that is named."""
     assert error(value).startswith("where: ")
@@ -525,12 +526,8 @@ def test_a_long_list() -> None:
     assert_same(f"sport not in ({','.join(map(str, ports))})", NONE)
     odd = [port | 1 for port in ports]
     assert_same(f"sport in ({', '.join(map(str, odd))})", ROWS["sport"] & 1 == 1)
-    wide = [2 * number for number in ports[:-1]]
-    assert_same(
-        f"tcp_seq in ({', '.join(map(str, [*wide, 5]))})",
-        (ROWS["tcp_seq"] == 5)
-        | ((ROWS["tcp_seq"] % 2 == 0) & (ROWS["tcp_seq"] <= 2 * MOST) & (ROWS["tcp_seq"] != 2 * ports[-1])),
-    )
+    wide = {2 * number for number in ports} - {2 * ports[0]} | {5}
+    assert_same(f"tcp_seq in ({', '.join(map(str, wide))})", np.isin(ROWS["tcp_seq"], list(wide)))
 
 
 def test_a_list_too_long() -> None:
@@ -571,11 +568,13 @@ def test_a_long_list_of_addresses() -> None:
 )
 def test_huge(text: str) -> None:
     """Whatever the size: a predicate, or a short error of the usual kind; never a crash, and not for long."""
+    said = "where: "
     try:
         vxtap.read(DATA, where=text)
     except vxtap.OptionError as refused:
-        assert str(refused).startswith("where: ")
-        assert len(str(refused)) < 2000
+        said = str(refused)
+    assert said.startswith("where: ")
+    assert len(said) < 2000
 
 
 def test_nesting_that_people_write() -> None:
