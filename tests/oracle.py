@@ -76,6 +76,10 @@ def blank_row(frame: Frame, at: int) -> Row:
     return row
 
 
+class NotWantedError(SkipError):
+    """A frame whose VNI was asked for, and for which `where` does not hold."""
+
+
 class Decoder:
     """The options, and what is remembered from one frame to the next."""
 
@@ -152,9 +156,7 @@ class Decoder:
             raise SkipError("second_sight")
         before = row | {"flags": set(row["flags"])}
         self.settle(frame, row, whole if frame.linktype == 1 else view, None if frame.linktype == 1 else ethertype)
-        if self.where is not None and not self.where(row):
-            row |= before
-            raise SkipError("filtered")
+        self.ask(row, before)
 
     def seen_before(self, frame: Frame, packet: Packet, row: Row) -> bool:
         """Whether it is a second sight; only captures that tell interfaces apart have them."""
@@ -164,11 +166,13 @@ class Decoder:
         return self.sights.again(packet.whole, frame.ts, (frame.ident, index))
 
     def alone(self, frame: Frame, at: int) -> Row | None:
-        """The row of a first fragment without the others; None where it is not decapsulated."""
+        """The row of a first fragment without the others, or its outcome; None where it is lost like them."""
         row = blank_row(frame, at)
         packet = outer_packet(frame, row)
         try:
             self.behind_pieces(packet.family, packet.proto, packet.data, frame, row, first=True)
+        except NotWantedError as skip:
+            return {"status": str(skip)}  # and all else as it was, while it waited
         except SkipError:
             return None
         row["flags"].add("TRUNCATED")
@@ -195,9 +199,14 @@ class Decoder:
         inner = innermost(header, self.wanted, self.depth)
         row["flags"] |= inner.flags
         self.settle(frame, row, inner.view, inner.raw)
-        if self.where is not None and not self.where(row):
-            row |= before  # as if its VNI had not been asked for
-            raise SkipError("filtered")
+        self.ask(row, before, cut=first)
+
+    def ask(self, row: Row, before: Row, *, cut: bool = False) -> None:
+        """Whether what is wanted holds for a row that is complete; if not, it becomes what it was before."""
+        flags = row["flags"] | ({"TRUNCATED"} if cut or row["caplen"] < row["wirelen"] else set())
+        if self.where is not None and not self.where(row | {"flags": flags}):
+            row |= before
+            raise NotWantedError("filtered")
 
     def settle(self, frame: Frame, row: Row, inner: View, raw: int | None) -> None:
         """The columns of an inner frame; `raw` is the ethertype of one without Ethernet."""

@@ -1,7 +1,7 @@
 """What a predicate on the columns of the record means: a tree, and whether it holds for a row.
 
 Slow and obvious: every row is a dictionary of Python's integers, addresses too, and no time is None. Nothing here knows
-how predicates are written (`strategies_where` writes them), or vxtap.
+how predicates are written (`strategies_predicates` writes them), or vxtap.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ class Chain(NamedTuple):
 
 
 class In(NamedTuple):
-    """Whether a column's value is one of these, or within one of these; or not."""
+    """Whether a column's value, or some bits of it, is one of these, or within one of these; or not."""
 
-    column: Column
+    operand: Column | Masked
     values: Sequence[Number | Span]
     negated: bool = False
 
@@ -160,7 +160,7 @@ def holds(tree: Tree, row: Row) -> bool:
     if isinstance(tree, Not):
         return not holds(tree.inner, row)
     if isinstance(tree, In):
-        return within(row[tree.column.name], tree.values) != tree.negated
+        return within(value_of(tree.operand, row), tree.values) != tree.negated
     values = [value_of(operand, row) for operand in tree.operands]
     if not tree.comparisons:
         return values != [0]
@@ -190,15 +190,3 @@ def within(value: Value, values: Sequence[Number | Span]) -> bool:
     if value is None:
         return False
     return any(one.value == value if isinstance(one, Number) else one.first <= value <= one.last for one in values)
-
-
-def columns_of(tree: Tree) -> set[str]:
-    """The names of the columns that a predicate reads."""
-    if isinstance(tree, Or | And):
-        return {name for part in tree.parts for name in columns_of(part)}
-    if isinstance(tree, Not):
-        return columns_of(tree.inner)
-    if isinstance(tree, In):
-        return {tree.column.name}
-    found = [operand.column if isinstance(operand, Masked) else operand for operand in tree.operands]
-    return {operand.name for operand in found if isinstance(operand, Column)}

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: predicates on the columns of the record, as trees (`oracle_where`) and as text in many styles.
+"""Hypothesis strategies: predicates on the columns of the record, as trees (`oracle_predicates`) and as text in many styles.
 
 Values are drawn from the rows of a capture and from their neighbours, so that most predicates hold for some rows only.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import vxtap
-from oracle_where import And, Chain, Column, In, Masked, Not, Number, Operand, Or, Row, Span, Tree, row_dicts
+from oracle_predicates import And, Chain, Column, In, Masked, Not, Number, Operand, Or, Row, Span, Tree, row_dicts
 from strategies_packets import Draw, rarely
 
 IP_COLUMNS = ("outer_src", "outer_dst", "src", "dst")
@@ -82,13 +82,13 @@ class Grower:
         seen = self.seen(name)
         if seen is None:
             return Number(self.draw(ANY_NUMBER))
-        return Number(max(0, seen + self.draw(NEAR)))
+        return Number(seen + self.draw(NEAR))
 
     def number_column(self) -> Column:
         return Column(self.draw(st.sampled_from(self.usual if self.draw(st.booleans()) else self.columns)))
 
-    def bits(self) -> Chain:
-        """A mask, alone or compared."""
+    def bits(self) -> Tree:
+        """A mask, alone, compared, or in a list."""
         column = Column(self.draw(st.sampled_from(BITS)))
         seen = self.seen(column.name) or 0
         known = list(NAMES.get(column.name, {"": 1}).values())
@@ -97,7 +97,9 @@ class Grower:
             mask = self.draw(st.integers(1, (1 << numbers_of(column.name)) - 1))
         if self.draw(st.booleans()):
             return Chain([Masked(column, mask)])
-        value = Number(max(0, (seen & mask) + self.draw(NEAR)))
+        value = Number((seen & mask) + self.draw(NEAR))
+        if rarely(self.draw, 4):
+            return In(Masked(column, mask), [value, Number(mask)], self.draw(st.booleans()))
         return Chain([Masked(column, mask), value], [self.draw(ORDERS)])
 
     def numbers(self) -> Chain:
@@ -201,6 +203,10 @@ def predicates(draw: Draw, rows: np.ndarray, extra: tuple[str, ...] = (), depth:
 # ---------------------------------------------------------------- text
 
 
+def column_name(operand: Column | Masked) -> str:
+    return operand.column.name if isinstance(operand, Masked) else operand.name
+
+
 def mixed_case(rng: random.Random, name: str) -> str:
     return rng.choice([name, name.lower(), name.lower(), "".join(rng.choice([c, c.lower()]) for c in name)])
 
@@ -268,44 +274,50 @@ class Writer:
         return self.maybe(self.chain(tree))
 
     def chain(self, tree: Chain) -> str:
-        columns = [one.column if isinstance(one, Masked) else one for one in tree.operands]
-        names = [one.name for one in columns if isinstance(one, Column)]
+        names = [column_name(one) for one in tree.operands if not isinstance(one, Number)]
         text = self.operand(tree.operands[0], names[0])
         for comparison, operand in zip(tree.comparisons, tree.operands[1:], strict=True):
             text += self.space() + comparison + self.space() + self.operand(operand, names[0])
         return text
 
     def member(self, tree: In) -> str:
-        name = tree.column.name
+        name = column_name(tree.operand)
         values = [self.span(one, name) if isinstance(one, Span) else self.value(one.value, name) for one in tree.values]
-        word = f"{name}{self.gap}{f'not{self.gap}' if tree.negated else ''}in"
+        word = self.operand(tree.operand, name)
+        word += (
+            ("" if word.endswith(")") and self.tight else self.gap) + (f"not{self.gap}" if tree.negated else "") + "in"
+        )
         if len(values) == 1 and isinstance(tree.values[0], Span) and self.rng.random() < 0.8:
             return word + (self.space() if values[0][0] in "'\"" else self.gap) + values[0]
         inside = values[0]
         for value in values[1:]:
             inside += self.space() + "," + self.space() + value
+        inside += self.rng.choice(["", "", "", self.space() + ","])
         return word + self.space() + self.paren(inside)
 
     def operand(self, operand: Operand, name: str) -> str:
         if isinstance(operand, Number):
             return self.value(operand.value, name)
         if isinstance(operand, Column):
-            return operand.name
+            return self.paren(operand.name) if self.rng.random() < 0.05 else operand.name
         text = operand.column.name + self.space() + "&" + self.space() + self.bits(operand.bits, operand.column.name)
         return self.paren(text) if self.rng.random() < 0.3 else text
 
-    def bits(self, bits: int, name: str) -> str:
+    def bits(self, bits: int, name: str, *, paren: bool = True) -> str:
         """A mask, by names where there are some."""
-        there = {value: mixed_case(self.rng, known) for known, value in NAMES.get(name, {}).items() if value & bits}
+        there = {value: self.word(known) for known, value in NAMES.get(name, {}).items() if value & bits}
         rest = bits & ~sum(there)
-        if name not in ("flags", "tcp_flags") or not there or self.rng.random() < 0.3:
+        if name not in ("flags", "tcp_flags") or not there or bits < 0 or self.rng.random() < 0.3:
             return self.number(bits)
         words = list(there.values()) + ([self.number(rest)] if rest else [])
         self.rng.shuffle(words)
-        return words[0] if len(words) == 1 else self.paren((self.space() + "|" + self.space()).join(words))
+        text = (self.space() + "|" + self.space()).join(words)
+        return self.paren(text) if paren and len(words) > 1 else text
 
     def number(self, value: int) -> str:
-        return self.rng.choice([str(value), str(value), f"{value:#x}", f"0x{value:X}", f"0x{value:08x}"])
+        if value < 0:
+            return str(value)
+        return self.rng.choice([str(value), str(value), f"{value:#x}", f"0x{value:X}", f"0x{value:08x}", f"'{value}'"])
 
     def value(self, value: int, name: str) -> str:
         if name in IP_COLUMNS:
@@ -316,8 +328,15 @@ class Writer:
             return self.time(value)
         for known, number in NAMES.get(name, {}).items():
             if number == value and self.rng.random() < 0.6:
-                return mixed_case(self.rng, known)
+                return self.word(known)
+        if name in ("flags", "tcp_flags") and self.rng.random() < 0.5:
+            return self.bits(value, name, paren=self.rng.random() < 0.3)
         return self.number(value)
+
+    def word(self, name: str) -> str:
+        """A name; one that a column has too stands in quotes."""
+        text = mixed_case(self.rng, name)
+        return f"'{text}'" if text.lower() in (vxtap.PACKET.names or ()) else text
 
     def span(self, span: Span, name: str) -> str:
         """A network by any of its addresses."""
@@ -358,7 +377,10 @@ class Writer:
         if not zone and not fraction and clock == "00:00:00":
             return self.quoted(day)
         digits = f"{fraction:09d}" if self.rng.random() < 0.5 else f"{fraction:09d}".rstrip("0")
-        text = f"{day}T{clock}" + (f".{digits}" if digits else "")
+        if not digits and clock.endswith(":00") and self.rng.random() < 0.5:
+            clock = clock[:5]
+        between = " " if self.quotes in ("'", '"') and self.rng.random() < 0.3 else "T"
+        text = day + between + clock + (f".{digits}" if digits else "")
         hours, minutes = divmod(abs(zone), 60)
         sign = "-" if zone < 0 else "+"
         text += f"{sign}{hours:02d}:{minutes:02d}" if zone else self.rng.choice(["Z", "Z", "", "+00:00"])
