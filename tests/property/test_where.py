@@ -85,7 +85,6 @@ def test_bundled(name: str) -> None:
     check()
 
 
-@settings(max_examples=2 * settings().max_examples)
 @given(st.data(), st.one_of(CAPTURES, TRAFFIC), OPTIONS)
 def test_generated(drawn: st.DataObject, data: bytes, how: dict[str, Any]) -> None:
     rows = rows_of(data, **how)
