@@ -1,4 +1,4 @@
-"""Hypothesis strategies: predicates on the columns of the record, as trees (`oracle_predicates`) and as text in many styles.
+"""Hypothesis strategies: predicates on the columns of the record, as trees (`oracle_predicates`) and as text.
 
 Values are drawn from the rows of a capture and from their neighbours, so that most predicates hold for some rows only.
 """
@@ -6,8 +6,10 @@ Values are drawn from the rows of a capture and from their neighbours, so that m
 from __future__ import annotations
 
 import datetime
+import functools
 import ipaddress
 import random
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 import vxtap
 from oracle_predicates import And, Chain, Column, In, Masked, Not, Number, Operand, Or, Row, Span, Tree, row_dicts
-from strategies_packets import Draw, rarely
+from strategies_packets import Draw
 
 IP_COLUMNS = ("outer_src", "outer_dst", "src", "dst")
 MAC_COLUMNS = ("eth_src", "eth_dst")
@@ -25,7 +27,6 @@ NUMBER_COLUMNS = tuple(
 USUAL = ("vni", "flags", "tcp_flags", "proto", "sport", "dport", "ethertype", "tunnel", "wirelen", "vlan")
 BITS = ("flags", "tcp_flags", "flags", "tcp_flags", "vni", "dport", "dscp", "payload_len", "flow")
 IPV4_FIRST = 0xFFFF << 32
-MOST_NS = (1 << 63) - 1
 WIDTHS = {"u1": 8, "u2": 16, "u4": 32, "u8": 64}
 
 NAMES: dict[str, dict[str, int]] = {
@@ -38,14 +39,14 @@ NAMES: dict[str, dict[str, int]] = {
     },
     "ethertype": {"IPV4": 0x0800, "ARP": 0x0806, "IPV6": 0x86DD},
 }
+TIMES = st.integers(0, (1 << 63) - 1)
 SPACES = st.integers(0, 1 << 32)
-SMALL = st.integers(0, 5)
-NEAR = st.sampled_from([0, 0, 0, 0, 1, -1])
+NEAR = [0, 0, 0, 0, 1, -1]
 EDGES = st.sampled_from([0, 255, 256, 0xFFFF, 0x10000, 0xFFFFFF, 0xFFFFFFFF, 1 << 32, (1 << 64) - 1, 1 << 64, 10**30])
 ANY_NUMBER = st.one_of(st.integers(0, 70000), st.integers(0, (1 << 64) + 5), EDGES)
-ORDERS = st.sampled_from(["==", "==", "!=", "<", "<=", ">", ">="])
-EQUAL = st.sampled_from(["==", "==", "!="])
-UP_DOWN = st.sampled_from([("<", "<="), (">", ">="), ("<", "<=")])
+ORDERS = ["==", "==", "!=", "<", "<=", ">", ">="]
+EQUAL = ["==", "==", "!="]
+UP_DOWN = [("<", "<="), (">", ">="), ("<", "<=")]
 
 
 class Predicate(NamedTuple):
@@ -63,6 +64,12 @@ def numbers_of(name: str) -> int:
 # ---------------------------------------------------------------- trees
 
 
+@functools.cache
+def small(count: int) -> st.SearchStrategy[int]:
+    """One of so many; made once, since making a strategy takes longer than drawing from it."""
+    return st.integers(0, count - 1)
+
+
 class Grower:
     """Draws trees whose values are those of some rows, or near to them."""
 
@@ -71,74 +78,91 @@ class Grower:
         self.usual = USUAL + extra
         self.columns = NUMBER_COLUMNS + extra
 
+    def below(self, count: int) -> int:
+        return self.draw(small(count))
+
+    def coin(self) -> bool:
+        return bool(self.below(2))
+
+    def rarely(self, chance: int) -> bool:
+        """Once in so many times."""
+        return self.below(chance) == chance - 1
+
+    def pick(self, options: Sequence[Any]) -> Any:
+        return options[self.below(len(options))]
+
     def seen(self, name: str) -> int | None:
         """A value of the column, or of no row at all."""
-        if not self.rows or rarely(self.draw, 10):
+        if not self.rows or self.rarely(10):
             return None
-        return self.rows[self.draw(st.integers(0, len(self.rows) - 1))].get(name)
+        return self.rows[self.below(len(self.rows))].get(name)
 
     def number(self, name: str) -> Number:
         """A number to compare the column with: a true one, one beside it, or any, even one beyond the column."""
         seen = self.seen(name)
         if seen is None:
             return Number(self.draw(ANY_NUMBER))
-        return Number(seen + self.draw(NEAR))
+        return Number(seen + self.pick(NEAR))
 
     def number_column(self) -> Column:
-        return Column(self.draw(st.sampled_from(self.usual if self.draw(st.booleans()) else self.columns)))
+        return Column(self.pick(self.usual if self.coin() else self.columns))
 
     def bits(self) -> Tree:
         """A mask, alone, compared, or in a list."""
-        column = Column(self.draw(st.sampled_from(BITS)))
+        column = Column(self.pick(BITS))
         seen = self.seen(column.name) or 0
         known = list(NAMES.get(column.name, {"": 1}).values())
-        mask = sum(set(self.draw(st.lists(st.sampled_from(known), min_size=1, max_size=3))))
-        if rarely(self.draw, 3):
+        mask = sum({self.pick(known) for _ in range(1 + self.below(3))})
+        if self.rarely(3):
             mask = self.draw(st.integers(1, (1 << numbers_of(column.name)) - 1))
-        if self.draw(st.booleans()):
+        if self.coin():
             return Chain([Masked(column, mask)])
-        value = Number((seen & mask) + self.draw(NEAR))
-        if rarely(self.draw, 4):
-            return In(Masked(column, mask), [value, Number(mask)], self.draw(st.booleans()))
-        return Chain([Masked(column, mask), value], [self.draw(ORDERS)])
+        value = Number((seen & mask) + self.pick(NEAR))
+        if self.rarely(4):
+            return In(Masked(column, mask), [value, Number(mask)], self.coin())
+        return Chain([Masked(column, mask), value], [self.pick(ORDERS)])
 
     def numbers(self) -> Chain:
         """A number, a chain of them, or two columns."""
-        column, kind = self.number_column(), self.draw(SMALL)
+        column, kind = self.number_column(), self.below(6)
         if kind == 0:
-            return Chain([column, self.number_column()], [self.draw(ORDERS)])
+            one, other = (self.maybe_masked(each) for each in (column, self.number_column()))
+            return Chain([one, other], [self.pick(ORDERS)])
         operands: list[Operand] = [column, self.number(column.name)]
         if kind == 1:
-            pair = self.draw(UP_DOWN)
+            pair = self.pick(UP_DOWN)
             low, high = sorted([self.number(column.name), self.number(column.name)], reverse=pair[0] == ">")
-            return Chain([low, column, high], [self.draw(st.sampled_from(pair)) for _ in range(2)])
+            return Chain([low, column, high], [self.pick(pair) for _ in range(2)])
         if kind == 2:
             operands.reverse()
-        return Chain(operands, [self.draw(ORDERS)])
+        return Chain(operands, [self.pick(ORDERS)])
+
+    def maybe_masked(self, column: Column) -> Column | Masked:
+        return Masked(column, self.pick([1, 0xF, 0xFE])) if self.rarely(4) else column
 
     def number_list(self) -> In:
         column = self.number_column()
-        values = [self.number(column.name) for _ in range(1 + self.draw(SMALL))]
-        return In(column, values, self.draw(st.booleans()))
+        values = [self.number(column.name) for _ in range(1 + self.below(6))]
+        return In(column, values, self.coin())
 
     def times(self) -> Tree:
         """When: times of rows, and a nanosecond beside them."""
         column = Column("ts")
-        kind = self.draw(SMALL)
+        kind = self.below(6)
         moments = []
         for _ in range(2):
             seen = self.seen("ts")
-            near = self.draw(st.sampled_from([0, 0, 1, -1, 10**9, -(10**9)]))
-            moments.append(Number(self.draw(st.integers(0, (1 << 63) - 1)) if seen is None else max(0, seen + near)))
+            near = self.pick([0, 0, 1, -1, 10**9, -(10**9)])
+            moments.append(Number(self.draw(TIMES) if seen is None else max(0, seen + near)))
         if kind == 0:
-            return In(column, moments, self.draw(st.booleans()))
+            return In(column, moments, self.coin())
         if kind == 1:
-            return Chain([min(moments), column, max(moments)], [self.draw(st.sampled_from(("<", "<="))) for _ in "12"])
+            return Chain([min(moments), column, max(moments)], [self.pick(("<", "<=")) for _ in "12"])
         if kind == 2:
-            return Chain([moments[0], column], [self.draw(ORDERS)])
-        if rarely(self.draw, 6):
-            return Chain([column, column], [self.draw(ORDERS)])
-        return Chain([column, moments[0]], [self.draw(ORDERS)])
+            return Chain([moments[0], column], [self.pick(ORDERS)])
+        if self.rarely(6):
+            return Chain([column, column], [self.pick(ORDERS)])
+        return Chain([column, moments[0]], [self.pick(ORDERS)])
 
     def address(self, name: str) -> int:
         """An address of the column, one beside it, or any."""
@@ -146,48 +170,48 @@ class Grower:
         seen = self.seen(name)
         if seen is None:
             return self.draw(st.one_of(st.integers(0, most), st.integers(IPV4_FIRST, IPV4_FIRST + 0xFFFFFFFF))) & most
-        return min(most, max(0, seen + self.draw(NEAR)))
+        return min(most, max(0, seen + self.pick(NEAR)))
 
     def network(self, name: str) -> Span:
         """All that begin like an address; of an IPv4 address those of IPv4, or of more."""
         address = self.address(name)
         if name in MAC_COLUMNS:
-            free = 48 - self.draw(st.integers(0, 48))
-        elif address >> 32 == 0xFFFF and not rarely(self.draw, 4):
-            free = 32 - self.draw(st.integers(0, 32))
+            free = 48 - self.below(48 + 1)
+        elif address >> 32 == 0xFFFF and not self.rarely(4):
+            free = 32 - self.below(32 + 1)
         else:
-            free = 128 - self.draw(st.sampled_from([0, 1, 7, 8, 32, 63, 64, 65, 80, 95, 96, 97, 120, 127, 128]))
+            free = 128 - self.pick([0, 1, 7, 8, 32, 63, 64, 65, 80, 95, 96, 97, 120, 127, 128])
         low = address >> free << free
         return Span(low, low + (1 << free) - 1)
 
     def addresses(self) -> Tree:
         """An address, one of a list, in a network, or the same as another column's."""
-        pool = MAC_COLUMNS if rarely(self.draw, 4) else IP_COLUMNS
-        column, kind = Column(self.draw(st.sampled_from(pool))), self.draw(SMALL)
+        pool = MAC_COLUMNS if self.rarely(4) else IP_COLUMNS
+        column, kind = Column(self.pick(pool)), self.below(6)
         if kind == 0:
-            return Chain([column, Column(self.draw(st.sampled_from(pool)))], [self.draw(EQUAL)])
+            return Chain([column, Column(self.pick(pool))], [self.pick(EQUAL)])
         if kind in (1, 2):
             operands: list[Operand] = [column, Number(self.address(column.name))]
-            return Chain(operands[:: 1 if kind == 1 else -1], [self.draw(EQUAL)])
+            return Chain(operands[:: 1 if kind == 1 else -1], [self.pick(EQUAL)])
         some: list[Number | Span] = [self.network(column.name)]
         if kind == 3:
-            for _ in range(self.draw(SMALL)):
-                is_net = self.draw(st.booleans())
+            for _ in range(self.below(6)):
+                is_net = self.coin()
                 some.append(self.network(column.name) if is_net else Number(self.address(column.name)))
-        return In(column, some, self.draw(st.booleans()))
+        return In(column, some, self.coin())
 
     def leaf(self) -> Tree:
         kinds = (self.numbers, self.numbers, self.number_list, self.bits, self.times, self.addresses, self.addresses)
-        leaf: Tree = self.draw(st.sampled_from(kinds))()
+        leaf: Tree = self.pick(kinds)()
         return leaf
 
     def tree(self, depth: int) -> Tree:
         """A tree of at most so many levels."""
-        kind = self.draw(SMALL) if depth else 5
+        kind = self.below(6) if depth else 5
         if kind == 0:
             return Not(self.tree(depth - 1))
         if kind < 4:
-            parts = [self.tree(depth - 1) for _ in range(self.draw(st.sampled_from([2, 2, 2, 3, 4])))]
+            parts = [self.tree(depth - 1) for _ in range(self.pick([2, 2, 2, 3, 4]))]
             return And(parts) if kind == 1 else Or(parts)
         return self.leaf()
 
@@ -282,11 +306,10 @@ class Writer:
 
     def member(self, tree: In) -> str:
         name = column_name(tree.operand)
-        values = [self.span(one, name) if isinstance(one, Span) else self.value(one.value, name) for one in tree.values]
+        values = [self.item(one, name) for one in tree.values]
         word = self.operand(tree.operand, name)
-        word += (
-            ("" if word.endswith(")") and self.tight else self.gap) + (f"not{self.gap}" if tree.negated else "") + "in"
-        )
+        word += "" if word.endswith(")") and self.tight else self.gap
+        word += f"not{self.gap}in" if tree.negated else "in"
         if len(values) == 1 and isinstance(tree.values[0], Span) and self.rng.random() < 0.8:
             return word + (self.space() if values[0][0] in "'\"" else self.gap) + values[0]
         inside = values[0]
@@ -294,6 +317,10 @@ class Writer:
             inside += self.space() + "," + self.space() + value
         inside += self.rng.choice(["", "", "", self.space() + ","])
         return word + self.space() + self.paren(inside)
+
+    def item(self, item: Number | Span, name: str) -> str:
+        """What stands in a list; a value of several names has no parentheses there."""
+        return self.span(item, name) if isinstance(item, Span) else self.value(item.value, name, parens=0)
 
     def operand(self, operand: Operand, name: str) -> str:
         if isinstance(operand, Number):
@@ -319,7 +346,8 @@ class Writer:
             return str(value)
         return self.rng.choice([str(value), str(value), f"{value:#x}", f"0x{value:X}", f"0x{value:08x}", f"'{value}'"])
 
-    def value(self, value: int, name: str) -> str:
+    def value(self, value: int, name: str, parens: float = 0.3) -> str:
+        """One value; several bits can be several names."""
         if name in IP_COLUMNS:
             return self.quoted(self.ip(value))
         if name in MAC_COLUMNS:
@@ -330,7 +358,7 @@ class Writer:
             if number == value and self.rng.random() < 0.6:
                 return self.word(known)
         if name in ("flags", "tcp_flags") and self.rng.random() < 0.5:
-            return self.bits(value, name, paren=self.rng.random() < 0.3)
+            return self.bits(value, name, paren=self.rng.random() < parens)
         return self.number(value)
 
     def word(self, name: str) -> str:

@@ -30,7 +30,7 @@ import written
 from compare import columns_of
 from merged import assert_sums, merge, rows_of
 from oracle_predicates import Tree, mask
-from strategies_merge import Case, merges
+from strategies_merge import Case, cases, merges
 from strategies_packets import Draw
 from strategies_predicates import Predicate, predicates
 from strategies_tunnels import options
@@ -72,7 +72,7 @@ class Asked(NamedTuple):
 
 @st.composite
 def asked(
-    draw: Draw, captures: st.SearchStrategy[bytes], extra: tuple[str, ...] = ("frame", "source"), most: int = 3
+    draw: Draw, captures: st.SearchStrategy[bytes], extra: tuple[str, ...] = ("frame", "source"), most: int = 2
 ) -> Asked:
     """A generated capture and predicates on its rows."""
     data, how = draw(captures), draw(OPTIONS)
@@ -97,7 +97,7 @@ def of_bundled(draw: Draw, extra: tuple[str, ...] = ("frame", "source")) -> tupl
     return name, draw(predicates(bundled(name), extra))
 
 
-@settings(max_examples=4 * EXAMPLES)
+@settings(max_examples=2 * EXAMPLES)
 @given(of_bundled())
 def test_bundled(it: tuple[str, Predicate]) -> None:
     """`read` gives the rows for which it holds."""
@@ -110,7 +110,7 @@ def test_the_predicates_tell_rows_apart() -> None:
     """Many of those above hold for some rows only."""
     some: list[bool] = []
 
-    @settings(max_examples=2 * EXAMPLES)
+    @settings(max_examples=EXAMPLES)
     @given(of_bundled())
     def draw(it: tuple[str, Predicate]) -> None:
         there = mask(it[1].tree, bundled(it[0]))
@@ -120,6 +120,7 @@ def test_the_predicates_tell_rows_apart() -> None:
     assert sum(some) > len(some) / 5
 
 
+@settings(max_examples=EXAMPLES // 2)
 @given(of_bundled(), COLUMNS)
 def test_other_columns(it: tuple[str, Predicate], columns: list[str]) -> None:
     """The columns that it names need not be among those that are asked for."""
@@ -129,6 +130,7 @@ def test_other_columns(it: tuple[str, Predicate], columns: list[str]) -> None:
     assert columns_of(found) == columns_of(rows[columns][mask(predicate.tree, rows)])
 
 
+@settings(max_examples=EXAMPLES // 2)
 @given(of_bundled())
 def test_all_frames(it: tuple[str, Predicate]) -> None:
     """Frames for which it does not hold have the rows of frames whose VNI was not asked for."""
@@ -144,58 +146,43 @@ def test_all_frames(it: tuple[str, Predicate]) -> None:
     assert seen.report.decapsulated + sum(seen.report.skipped.values()) == seen.report.frames == len(rows)
 
 
-@settings(max_examples=2 * EXAMPLES)
-@given(ANY)
-def test_generated(it: Asked) -> None:
-    """Rows, books and faults are the oracle's: of late frames, plain captures and every kind of tunnel."""
-    for predicate in it.asked:
-        result = oracle.decode(it.data, where=holds(predicate.tree), **compare.oracle_options(**it.how))
-        compare_with(it, predicate, result)
+def outcome(it: Asked, predicate: Predicate, **how: Any) -> oracle.Result:
+    """What the oracle makes of a capture."""
+    return oracle.decode(it.data, where=holds(predicate.tree), **compare.oracle_options(**it.how, **how))
 
 
-def compare_with(it: Asked, predicate: Predicate, result: oracle.Result, source: Any = None) -> None:
-    lines = compare.differences(it.data, source, result=result, where=predicate.text, **it.how)
+def fits(it: Asked, predicate: Predicate, result: oracle.Result, source: Any = None, **how: Any) -> None:
+    """Rows, books and faults are the oracle's."""
+    lines = compare.differences(it.data, source, result=result, where=predicate.text, **it.how, **how)
     assert not lines, "\n".join([repr(predicate.text), *lines[:10]])
 
 
-@settings(max_examples=EXAMPLES // 2)
-@given(ANY, BLOCKS, SIZES)
-def test_in_pieces(it: Asked, blocks: list[int], size: int) -> None:
-    """However little comes at a time, and however few rows are taken."""
-    predicate = it.asked[0]
-    result = oracle.decode(it.data, where=holds(predicate.tree), **compare.oracle_options(**it.how))
-    compare_with(it, predicate, result, Trickle(it.data, blocks))
-    how = it.how | {"where": predicate.text, "frames": "decapsulated"}
-    assert columns_of(compare.see(it.data, size=size, **how).rows) == columns_of(compare.see(it.data, **how).rows)
-
-
-@settings(max_examples=EXAMPLES // 2)
-@given(ANY, st.lists(st.sampled_from([0, 7, 501, 0xFFFFFF]), min_size=1, unique=True))
-def test_with_vni(it: Asked, vni: list[int]) -> None:
-    """Both have to hold, and the report counts what either has left out."""
-    how = it.how | ({} if it.how["tunnels"] == ("none",) else {"vni": vni})
-    predicate = it.asked[0]
-    result = oracle.decode(it.data, where=holds(predicate.tree), **compare.oracle_options(**how))
-    compare_with(it._replace(how=how), predicate, result)
-
-
-@settings(max_examples=EXAMPLES // 2)
-@given(ANY)
-def test_inner(it: Asked) -> None:
+def assert_inner(it: Asked, predicate: Predicate, result: oracle.Result) -> None:
     """The inner frame of each row that is there."""
-    how = it.how | {"where": it.asked[0].text}
-    result = oracle.decode(it.data, where=holds(it.asked[0].tree), **compare.oracle_options(**it.how))
     wanted = {row["frame"]: row["inner"] for row in result.rows if row["status"] == "decapsulated"}
     found = {}
-    with vxtap.open(it.data, **how) as capture:
-        try:
-            for row, frame in capture.frames():
-                found[int(row["frame"])] = bytes(frame)
-        except vxtap.VxtapError:
-            assert result.fault
+    with vxtap.open(it.data, where=predicate.text, **it.how) as capture, contextlib.suppress(vxtap.VxtapError):
+        for row, frame in capture.frames():
+            found[int(row["frame"])] = bytes(frame)
     assert found == wanted
 
 
+@settings(max_examples=EXAMPLES // 2)
+@given(ANY, BLOCKS, SIZES, st.sampled_from([[7], [0, 501], [0xFFFFFF]]))
+def test_generated(it: Asked, blocks: list[int], size: int, vni: list[int]) -> None:
+    """Late frames, plain captures and every kind of tunnel, however little comes at a time, and beside `vni`."""
+    for predicate in it.asked:
+        result = outcome(it, predicate)
+        fits(it, predicate, result)
+        fits(it, predicate, result, Trickle(it.data, blocks))
+        assert_inner(it, predicate, result)
+        how = it.how | {"where": predicate.text, "frames": "decapsulated"}
+        assert columns_of(compare.see(it.data, size=size, **how).rows) == columns_of(compare.see(it.data, **how).rows)
+        if it.how["tunnels"] != ("none",):
+            fits(it, predicate, outcome(it, predicate, vni=vni), vni=vni)
+
+
+@settings(max_examples=EXAMPLES // 4)
 @given(st.data())
 def test_sources(data: st.DataObject) -> None:
     """Each of several knows its number."""
@@ -233,7 +220,7 @@ def test_ranges_of_bundled(it: tuple[str, Predicate], split: int, workers: int) 
 
 
 @pytest.mark.usefixtures("eager")
-@settings(max_examples=EXAMPLES // 2)
+@settings(max_examples=EXAMPLES // 4)
 @given(st.one_of(asked(strategies.traffic(), ("offset",), 1), ANY), st.integers(1, 9))
 def test_ranges(path: Path, it: Asked, parts: int) -> None:
     """By ranges it is what one worker gives: rows, report and error; `frame` counts from the file's start."""
@@ -242,7 +229,7 @@ def test_ranges(path: Path, it: Asked, parts: int) -> None:
     ranges.assert_alike(lambda: path, [split, 2 * split], [2], where=it.asked[0].text, **it.how)
 
 
-@settings(max_examples=EXAMPLES // 2)
+@settings(max_examples=EXAMPLES // 3)
 @given(of_bundled(("frame", "frame", "offset")), st.integers(300, 9000))
 def test_splits(it: tuple[str, Predicate], split: int) -> None:
     """Splits that lie side by side are one range, and it is the file's; one alone has numbers of its own."""
@@ -260,7 +247,7 @@ def test_splits(it: tuple[str, Predicate], split: int) -> None:
 FORMS = st.sampled_from([{"format": "pcap"}, {"format": "pcapng"}, {"format": "pcapng", "keep_others": True}])
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES // 3)
 @given(ANY, FORMS, st.booleans())
 def test_decap(it: Asked, form: dict[str, Any], ethernet: bool) -> None:
     """Just those inner frames are written, whatever the form; others are not kept either."""
@@ -279,11 +266,11 @@ def test_decap(it: Asked, form: dict[str, Any], ethernet: bool) -> None:
     if report is not None:
         assert report.decapsulated + sum(report.skipped.values()) == report.frames
         assert report.kept == wanted.kept
-        counts = oracle.decode(it.data, where=holds(tree), **compare.oracle_options(**it.how)).counts
+        counts = outcome(it, it.asked[0]).counts
         assert report.skipped["filtered"] == counts.get("filtered", 0)
 
 
-@settings(max_examples=EXAMPLES // 2)
+@settings(max_examples=EXAMPLES // 4)
 @given(of_bundled(), st.sampled_from([1, 2]), st.sampled_from(["pcap", "pcapng"]))
 def test_decap_of_bundled(path: Path, it: tuple[str, Predicate], workers: int, form: Any) -> None:
     """From path to path, with one thread or two: the frames that `open` gives."""
@@ -302,42 +289,55 @@ def test_decap_of_bundled(path: Path, it: tuple[str, Predicate], workers: int, f
 @st.composite
 def asked_merges(draw: Draw) -> tuple[list[Case], Predicate]:
     """The sources of a merge, and a predicate on the rows of all of them."""
-    cases = draw(merges(timeless=False))
-    rows, _ = rows_of([case.whole for case in cases], window=WINDOW)
-    return cases, draw(predicates(rows, ("frame", "source", "source")))
+    cases = draw(merges(4, timeless=False))
+    return cases, draw(predicates(rows_of(inputs(cases), window=WINDOW)[0], ("frame", "source", "source")))
 
 
-def wanted_rows(cases: list[Case], tree: Tree) -> list[oracle.Row]:
-    """The rows of each source for which it holds, in order of time; a source knows its number."""
-    sources = [oracle_merge.rows_of(case.whole, number) for number, case in enumerate(cases)]
-    return oracle_merge.in_order([list(filter(holds(tree), rows)) for rows in sources])
+def inputs(cases: list[Case]) -> list[Any]:
+    """Files, and lists of files that are rotated sets."""
+    return [case.files[0] if len(case.files) == 1 else case.files for case in cases]
 
 
+@settings(max_examples=EXAMPLES // 4)
 @given(asked_merges(), SIZES)
 def test_merge_rows(it: tuple[list[Case], Predicate], size: int) -> None:
+    """The rows for which it holds, each source with its number; what is left out is told of each source."""
     cases, (tree, text) = it
-    rows, report = rows_of([case.whole for case in cases], size, window=WINDOW, where=text)
-    lines = compare.row_differences(rows, wanted_rows(cases, tree))
-    assert not lines, "\n".join(lines[:10])
+    rows, before = rows_of(inputs(cases), window=WINDOW)
+    found, report = rows_of(inputs(cases), size, window=WINDOW, where=text)
+    assert columns_of(found) == columns_of(rows[mask(tree, rows)])
     assert_sums(report, len(cases))
-    total = sum(len(oracle_merge.rows_of(case.whole)) for case in cases)
-    assert sum(each.skipped["filtered"] for each in report.sources) == total - len(rows)
+    filtered = [each.skipped["filtered"] for each in report.sources]
+    left = [one.decapsulated - other.decapsulated for one, other in zip(before.sources, report.sources, strict=True)]
+    assert filtered == left
 
 
+@settings(max_examples=EXAMPLES // 5)
 @given(asked_merges(), st.sampled_from([None, 2]))
 def test_merge_duplicates(it: tuple[list[Case], Predicate], workers: int | None) -> None:
     """Duplicates are told among the rows for which it holds."""
     cases, (tree, text) = it
-    wanted = oracle_merge.dedup(wanted_rows(cases, tree), 2_000_000).kept
+    sources = [filter(holds(tree), oracle_merge.rows_of(case.whole, number)) for number, case in enumerate(cases)]
+    wanted = oracle_merge.dedup(oracle_merge.in_order(map(list, sources)), 2_000_000).kept
     done = merge([case.whole for case in cases], window=WINDOW, dedup="2ms", where=text, workers=workers)
     assert done.error is None
     assert [(packet.ns, packet.data) for packet in done.packets] == [(row["ts"], row["inner"]) for row in wanted]
 
 
+@settings(max_examples=EXAMPLES // 4)
+@given(st.data())
+def test_rotated(data: st.DataObject) -> None:
+    """Files of a set are one capture: its frames are counted on."""
+    files = data.draw(cases()).files
+    rows = vxtap.read([files])
+    predicate = data.draw(predicates(rows, ("frame", "frame")))
+    same(vxtap.read([files], where=predicate.text), rows[mask(predicate.tree, rows)])
+
+
 # ---------------------------------------------------------------- what is told of captures
 
 
-@settings(max_examples=EXAMPLES // 2)
+@settings(max_examples=EXAMPLES // 4)
 @given(of_bundled())
 def test_info(it: tuple[str, Predicate]) -> None:
     """Its report, and the tunnels of what is left."""
@@ -350,7 +350,7 @@ def test_info(it: tuple[str, Predicate]) -> None:
     assert {tunnel["vni"] for tunnel in info.tunnels} == set(rows["vni"].tolist())
 
 
-@settings(max_examples=EXAMPLES // 2)
+@settings(max_examples=EXAMPLES // 4)
 @given(of_bundled())
 def test_flows(it: tuple[str, Predicate]) -> None:
     """The conversations of the rows for which it holds."""
@@ -382,7 +382,7 @@ def allowed() -> Iterator[None]:
             raise
 
 
-@settings(max_examples=10 * EXAMPLES)
+@settings(max_examples=5 * EXAMPLES)
 @given(TEXTS)
 def test_any_text(text: str) -> None:
     """It is a predicate, or the error says where it is none."""
@@ -390,7 +390,6 @@ def test_any_text(text: str) -> None:
         vxtap.Options(where=text)
 
 
-@settings(max_examples=2 * EXAMPLES)
 @given(of_bundled(), st.data())
 def test_damaged_text(it: tuple[str, Predicate], data: st.DataObject) -> None:
     """A predicate with a character less, more, or another one: never anything but a predicate or an error."""

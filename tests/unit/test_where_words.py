@@ -52,6 +52,7 @@ def everything() -> bytes:
 DATA = everything()
 ROWS = vxtap.read(DATA)
 ALL, NONE = np.ones(len(ROWS), bool), np.zeros(len(ROWS), bool)
+A, B, C = ROWS["vni"] == 7, ROWS["proto"] == 6, ROWS["dport"] == 443
 SAME = ~np.isnat(ROWS["ts"])  # what has no time does not equal itself
 NUMBERS = [name for name in ROWS.dtype.names or () if ROWS[name].dtype.kind == "u"]
 
@@ -95,7 +96,7 @@ def test_numbers(name: str) -> None:
     """Every value of the column and those beside it, in every comparison, from both sides."""
     column = ROWS[name]
     values = {value + by for value in column.tolist() for by in (-1, 0, 1)}
-    for value in sorted(value for value in values if 0 <= value < 1 << 64)[:12]:
+    for value in sorted(value for value in values if 0 <= value < 1 << 64)[:7]:
         number = np.uint64(value)
         for sign, flipped, wanted in [
             ("==", "==", column == number),
@@ -116,7 +117,7 @@ def test_numbers(name: str) -> None:
 def test_beyond_the_column(name: str) -> None:
     """A number that the column cannot hold is not an error: arithmetic says what is true."""
     bits = 8 * ROWS[name].dtype.itemsize
-    for value in (1 << bits, (1 << bits) + 1, 1 << 64, 10**30, 10**100):
+    for value in (1 << bits, (1 << bits) + 1, 1 << 64, 10**30):
         for text in (f"{name} == {value}", f"{name} > {value}", f"{name} >= {value}", f"{name} in ({value})"):
             assert_same(text, NONE)
         for text in (f"{name} != {value}", f"{name} < {value}", f"{value} >= {name}", f"{name} not in ({value:#x})"):
@@ -137,11 +138,11 @@ def test_addresses(name: str) -> None:
             assert_same(f"{name} in ({quote}{text}{quote})", wanted)
             assert_same(f"{name} not in ({quote}{text}{quote}, {text})", ~wanted)
         bits = 128 if ":" in text else 32
-        for length in (0, 1, 8, 9, 31, 32, bits - 1, bits):
+        for length in (0, 1, 9, 31, bits - 1, bits):
             network = f"{text}/{length}"
-            assert_same(f"{name} in {network}", within(name, network))
-            assert_same(f"{name} not in {network}", ~within(name, network))
-            assert_same(f"{name} in ('{network}', 192.0.2.1)", within(name, network))
+            inside = within(name, network)
+            assert_same(f"{name} in {network}", inside)
+            assert_same(f"{name} not in ('{network}', 192.0.2.1)", ~inside)
 
 
 @pytest.mark.parametrize("name", ["eth_src", "eth_dst"])
@@ -293,10 +294,59 @@ def test_times() -> None:
         assert_same(text, wanted)
 
 
+# ---------------------------------------------------------------- what the page adds
+
+
+def test_the_rest_of_the_grammar() -> None:
+    """Bits in lists and on both sides, values of several bits, quotes, commas at the end, words in any case."""
+    flags, tcp_flags = ROWS["flags"], ROWS["tcp_flags"]
+    for text, wanted in [
+        ("tcp_flags & (syn|ack) in (syn, ack,)", np.isin(tcp_flags & 0x12, [2, 16])),
+        ("tcp_flags & (syn|ack) not in (syn,ack)", ~np.isin(tcp_flags & 0x12, [2, 16])),
+        ("tcp_flags in (syn|ack, fin)", np.isin(tcp_flags, [0x12, 1])),
+        ("tcp_flags == syn|ack", tcp_flags == 0x12),
+        ("syn|ack == tcp_flags", tcp_flags == 0x12),
+        ("tcp_flags == (syn|ack)", tcp_flags == 0x12),
+        ("18 == tcp_flags & (syn|ack) == 0x12", tcp_flags & 0x12 == 0x12),
+        ("ttl & 0x3f < sport & 0xf", ROWS["ttl"] & 0x3F < ROWS["sport"] & 0xF),
+        ("flags & 3 == vni", flags & 3 == ROWS["vni"]),
+        ("flags == 'gbp'", flags == vxtap.Flag.GBP),
+        ("flags == gbp", flags == ROWS["gbp"]),
+        ("flags & gbp", flags & vxtap.Flag.GBP != 0),
+        ("vni == '7'", A),
+        ("'0x7' == vni", A),
+        ("(vni) == (7)", A),
+        ("vni == 7 AND proto == 6", A & B),
+        ("NOT vni == 7 Or proto == 6", ~A | B),
+        ("proto Not In (6, 17)", ~np.isin(ROWS["proto"], [6, 17])),
+        ("src in 10.0.0.1", ROWS["src"] == ip("10.0.0.1")),
+        ("src not in '2001:db8::1'", ROWS["src"] != ip("2001:db8::1")),
+        ("ts == 2026-11-23T01:00+01:00", ROWS["ts"] == ts("2026-11-23")),
+        ("ts == '2026-11-23 00:00'", ROWS["ts"] == ts("2026-11-23")),
+        ("ts >= -5", SAME),
+        ("ts == -9223372036854775808 or ts in (-9223372036854775808)", NONE),
+        ("ts != -9223372036854775808 and ts not in (-9223372036854775808)", ALL),
+        ("vni == -1 or vni < -1", NONE),
+        ("vni > -1 and vni != -7", ALL),
+        ("tunnel == vxlan-gpe or tunnel == vxlan_gpe", NONE),
+    ]:
+        assert_same(text, wanted)
+
+
+def test_masks_of_all_bits() -> None:
+    """A mask that leaves nothing out is one, too, and so are bits that no value has."""
+    for name in NUMBERS:
+        most = (1 << 8 * ROWS[name].dtype.itemsize) - 1
+        for bits in (most, most + 1 | most, most << 1 | 1, -1):
+            assert_same(f"{name} & {bits}", ROWS[name] != 0)
+            assert_same(f"not {name} & {bits}", ROWS[name] == 0)
+        assert_same(f"{name} & {most + 1}", NONE)
+        assert_same(f"{name} & {most + 1} == 0", ALL)
+    assert_same("vni & -2", ROWS["vni"] & 0xFFFFFFFE != 0)
+    assert_same("vni & (7|-8)", ROWS["vni"] != 0)
+
+
 # ---------------------------------------------------------------- precedence
-
-
-A, B, C = ROWS["vni"] == 7, ROWS["proto"] == 6, ROWS["dport"] == 443
 
 
 @pytest.mark.parametrize(
@@ -404,6 +454,25 @@ ERRORS = [
     ("ts > «10.0.0.1", ""),
     ("eth_src in «02:00:00:00:00:00/49", ""),
     ("vni == «'7", ""),
+    ("(vni == 7) «== 1", ""),
+    ("«7 == 7", ""),
+    ("src == «10.0.0.0/24", "src in 10.0.0.0/24"),
+    ("vni in («(7))", ""),
+    ("vni in (7,«,)", ""),
+    ("7 «& flags", ""),
+    ("flags & 3 «& 1", "one '&' is enough"),
+    ("tcp_flags & syn«|ack == syn", "(syn|ack)"),
+    ("src == 10.0.0.1 «in 10.0.0.0/8", "and"),
+    ("«'vni' == 7", ""),
+    ("flags & «gpb", "did you mean 'gbp'?"),
+    ("vni == 7 and (proto == 6«", "column 14"),
+    ("eth_src == «0200.0000.0001", ""),
+    ("src in «10.0.0.0/0.0.0.255", ""),
+    ("src in «10/8", ""),
+    ("ts < «2026-11-23T24:00", ""),
+    ("ts < «2026-11-23T00:00:00.0000000001Z", ""),
+    ("ts < «2026-11-23T00:00:00+25:00", ""),
+    ("status == «bad_record", ""),
 ]
 
 
@@ -456,6 +525,26 @@ def test_errors(marked: str, hint: str) -> None:
         "vni == \"7'",
         "vni == seven",
         "vni == \u096d",
+        "vni\u2009== 7",
+        "\ufeffvni == 7",
+        "vni == \ud800",
+        "\udcff",
+        "vni == 7\x1b[31m",
+        "vni == 7\u2028",
+        "VNI == 7",
+        "vni == +7",
+        "vni == - 7",
+        "7 in (vni, 8)",
+        "vni == 7 in (7)",
+        "vni == not 7",
+        "vni == 0b111",
+        "vni == 1_000",
+        "vni == ' 7 '",
+        "vni == ''",
+        "vni == 7)) or (vni == 8",
+        "ts & 7 == 1",
+        "flags & flags",
+        "tcp_flags & (syn,ack)",
         "vni == \u00a07",
         "vni == 7;",
         "vni == 7 # seven",
@@ -522,13 +611,10 @@ MOST = 65_536
 
 def test_a_long_list() -> None:
     """So many values and no more, in any order, neighbours and repetitions among them."""
-    ports = np.random.default_rng(1).permutation(MOST).tolist()
-    assert_same(f"sport in ({', '.join(map(str, ports))})", ALL)
-    assert_same(f"sport not in ({','.join(map(str, ports))})", NONE)
-    odd = [port | 1 for port in ports]
-    assert_same(f"sport in ({', '.join(map(str, odd))})", ROWS["sport"] & 1 == 1)
-    wide = {2 * number for number in ports} - {2 * ports[0]} | {5}
-    assert_same(f"tcp_seq in ({', '.join(map(str, wide))})", np.isin(ROWS["tcp_seq"], list(wide)))
+    some = np.random.default_rng(1).permutation(MOST).tolist()
+    assert_same(f"tcp_seq in ({','.join(map(str, some))})", ROWS["tcp_seq"] < MOST)
+    odd = [number | 1 for number in some[:5000]]
+    assert_same(f"sport not in ({', '.join(map(str, odd))})", ~np.isin(ROWS["sport"], odd))
 
 
 def test_a_list_too_long() -> None:
@@ -545,28 +631,33 @@ def test_a_long_list_of_addresses() -> None:
     assert_same(f"src not in ({', '.join(reversed(some))})", ~wanted)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "(" * 100_000 + "vni == 7" + ")" * 100_000,
-        "not " * 100_000 + "vni == 7",
-        "(" * 100_000,
-        "not (" * 50_000 + "vni == 7" + ")" * 50_000,
-        " or ".join(["vni == 7"] * 200_000),
-        " and ".join(f"(vni == {i} or dport & {i})" for i in range(100_000)),
-        "vni" + " == vni" * 100_000,
-        "vni & (" + "|".join(["1"] * 200_000) + ")",
-        "vni == " + "9" * 1_000_000,
-        "vni == " + "x" * 1_000_000,
-        "vni == '" + "x" * 1_000_000 + "'",
-        "vni == 0x" + "f" * 1_000_000,
-        "vni" + " " * 1_000_000 + "== 7 x",
-        "ts == 2026-01-01T00:00:00." + "0" * 100_000,
-        "src == " + ":" * 100_000,
-        "src in 10.0.0.0/" + "9" * 10_000,
-    ],
-    ids=lambda text: text[:30],
-)
+MANY, LONG = 10_000, 300_000
+HUGE = [
+    "(" * MANY + "vni == 7" + ")" * MANY,
+    "not " * MANY + "vni == 7",
+    "(" * MANY,
+    "not (" * MANY + "vni == 7" + ")" * MANY,
+    " or ".join(["vni == 7"] * MANY),
+    " and ".join(f"(vni == {i} or dport & {i + 1})" for i in range(MANY // 2)),
+    " or ".join(f"{name} != {i}" for i in range(MANY // 20) for name in NUMBERS),
+    "vni" + " == vni" * MANY,
+    "vni & (" + "|".join(["1"] * MANY) + ")",
+    "vni == " + "9" * LONG,
+    "vni == " + "x" * LONG,
+    "vni == '" + "x" * LONG + "'",
+    "vni == '" + "x" * LONG,
+    "vni == 0x" + "f" * LONG,
+    "vni == -" + "9" * LONG,
+    "x" * LONG + " == 7",
+    "vni" + " " * LONG + "== 7 x",
+    "ts == 2026-01-01T00:00:00." + "0" * LONG,
+    "src == " + ":" * LONG,
+    "src in 10.0.0.0/" + "9" * LONG,
+    "\0" * LONG,
+]
+
+
+@pytest.mark.parametrize("text", HUGE, ids=lambda text: text[:20])
 def test_huge(text: str) -> None:
     """Whatever the size: a predicate, or a short error of the usual kind; never a crash, and not for long."""
     said = "where: "
