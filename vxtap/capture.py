@@ -266,7 +266,7 @@ def open(
         are whole frames. `KeyboardInterrupt` passes through. Not for buffers and compressed files; a pipe is just
         read.
     workers, split, where, tunnels, depth, once, partial, fragment_timeout, fragment_memory
-        Threads, a predicate on records, other tunnels, tunnels in tunnels, second sights, fragments: see `vxtap.Options`.
+        Threads, a predicate, other tunnels, tunnels in tunnels, second sights, fragments: see `vxtap.Options`.
 
     Returns
     -------
