@@ -41,7 +41,7 @@ LAYERS = (
     "vxtap.compressed vxtap.constraints vxtap.happenings vxtap.lengths vxtap.advice",
     "vxtap.tables vxtap.source vxtap.address vxtap.community vxtap.tunnels vxtap.evidence vxtap.corridor vxtap.roughly"
     " vxtap.sides",
-    "vxtap.timelines vxtap.changes vxtap.options vxtap.report vxtap.sink",
+    "vxtap.timelines vxtap.changes vxtap.window vxtap.options vxtap.report vxtap.sink",
     "vxtap.rotation vxtap.clocks",
     "vxtap.ends vxtap.follow vxtap.splits",
     "vxtap.parts",

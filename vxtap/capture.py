@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from vxtap.options import Numbers, OuterOptions
-    from vxtap.source import Sources, Window
+    from vxtap.source import Sources
+    from vxtap.window import Window
 
     Packets = np.ndarray[tuple[int], np.dtype[np.void]]
 

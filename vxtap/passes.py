@@ -14,8 +14,8 @@ from vxtap.enums import Status
 from vxtap.errors import OptionError, VxtapError, fault
 from vxtap.report import Report, take_stock
 from vxtap.rotation import Rotation
-from vxtap.source import Window
 from vxtap.splits import Stretch, splits_of, together
+from vxtap.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,8 @@ from vxtap import _core, _facts
 from vxtap.changes import what_changed
 from vxtap.enums import Status
 from vxtap.errors import OptionError, UnsupportedError, VxtapError
-from vxtap.source import Origin, Window, printable
+from vxtap.source import Origin, printable
+from vxtap.window import Window
 
 if TYPE_CHECKING:
     from vxtap.source import Source, Sources
