@@ -1,4 +1,4 @@
-"""Where the bytes of a capture come from: a path, a buffer, a file object, standard input; gzip or not."""
+"""Where the bytes of a capture come from: a path, a buffer, a file object, standard input; compressed or not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from vxtap.compressed import GZIP, Gunzip
+from vxtap.ahead import LARGE, Ahead
+from vxtap.codecs import MAGIC, is_compressed
+from vxtap.compressed import Unpacked
 from vxtap.errors import OptionError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -24,14 +26,6 @@ if TYPE_CHECKING:
     Source: TypeAlias = "str | os.PathLike[str] | Buffer | BinaryIO | Split"
     #: What `vxtap.open` takes: one, or the files of a rotated set (and a text may be a wildcard for those).
     Sources: TypeAlias = Source | list[Source] | tuple[Source, ...]
-
-# Compressed containers that are not read, with the program that unpacks them.
-_COMPRESSED = {
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"\x04\x22\x4d\x18": "lz4",
-    b"\xfd7zX": "xz",
-    b"BZh": "bzip2",
-}
 
 
 def printable(text: str) -> str:
@@ -126,6 +120,8 @@ class Origin:
         Of a regular file that was opened here.
     raw : io.FileIO or None
         A regular file that stands where reading has come to.
+    ahead : bool
+        Whether a thread of its own may unpack what is compressed.
     """
 
     def __init__(self, source: Source) -> None:
@@ -135,9 +131,10 @@ class Origin:
         self.stat: os.stat_result | None = None
         self.path: str | None = None
         self.raw: io.FileIO | None = None
+        self.ahead = False
         self.closed = False
         self._reader: Reader | None = None
-        self._gunzip: Gunzip | None = None
+        self._unpacked: Unpacked | None = None
         self._owned: io.FileIO | None = None
         self._base = 0
         if isinstance(source, str | os.PathLike):
@@ -217,18 +214,14 @@ class Origin:
             raise OSError(errno.EIO, f"readinto() said that it read {count} bytes into {len(buffer)}", self.name)
         return count
 
-    def unpack(self, start: bytes) -> bool:
-        """Look at the first bytes read: from gzip, read on decompressed. True where `start` has to be read again."""
-        for magic, program in _COMPRESSED.items():
-            if start.startswith(magic):
-                raise UnsupportedError(
-                    f"{self.name}: compressed with {program}: unpack it on the way in,"
-                    f" '{program} -dc FILE | vxtap decap - -o OUT'"
-                )
-        if not start.startswith(GZIP):
+    def unpack(self, start: Buffer) -> bool:
+        """Look at the first bytes: of what is compressed, read on unpacked. True where they have to be read again."""
+        if not is_compressed(bytes(memoryview(start)[:MAGIC])):
             return False
         rest: Reader = io.BytesIO() if self.memory is not None else self._reader  # type: ignore[assignment]
-        self._reader = self._gunzip = Gunzip(self.name, start, rest)
+        self._reader = self._unpacked = Unpacked(self.name, start, rest)
+        if self.ahead and self._owned is not None and self.raw is not None and (self.size or 0) >= LARGE:
+            self._reader = Ahead(self._unpacked.read)
         self.memory = None
         self.size = None
         return True
@@ -240,7 +233,7 @@ class Origin:
         """
         if self.memory is not None:
             return self.memory[offset : offset + count]
-        if self.raw is None or self._gunzip is not None:
+        if self.raw is None or self._unpacked is not None:
             return None
         if not self.raw.closed:
             return os.pread(self.raw.fileno(), count, self._base + offset)
@@ -253,12 +246,17 @@ class Origin:
     @property
     def can_seek(self) -> bool:
         """Whether what was read can be had again; that of a buffer is never gone."""
-        return self.memory is not None or (self.raw is not None and self._gunzip is None)
+        return self.memory is not None or (self.raw is not None and self._unpacked is None)
 
     @property
     def is_compressed(self) -> bool:
         """Whether what is read comes decompressed; known once the first bytes have been read."""
-        return self._gunzip is not None
+        return self._unpacked is not None
+
+    @property
+    def compression(self) -> str:
+        """The name of the compression; empty where there is none, or it is not known yet."""
+        return self._unpacked.codec.name if self._unpacked is not None and self._unpacked.codec is not None else ""
 
     @property
     def pipe(self) -> int | None:
@@ -268,7 +266,7 @@ class Origin:
     @property
     def is_cut(self) -> bool:
         """Whether compressed data ended early, as it does while it is being written."""
-        return self._gunzip is not None and self._gunzip.cut
+        return self._unpacked is not None and self._unpacked.cut
 
     @property
     def descriptor(self) -> int:
@@ -288,6 +286,8 @@ class Origin:
 
     def leave(self) -> None:
         """Nothing more is read on from here; `read_at` still works."""
+        if isinstance(self._reader, Ahead):
+            self._reader.close()
         if self._owned is not None:
             self._owned.close()
         self._reader = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vxtap.compressed import BLOCK, GZIP
+from vxtap.codecs import MAGIC
+from vxtap.compressed import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,7 @@ class Window:
 
     def _begin_memory(self, memory: memoryview) -> None:
         self.begun = True
-        if not self.origin.unpack(bytes(memory) if memory[:2] == GZIP else bytes(memory[:4])):
+        if not self.origin.unpack(memory):
             self.buffer = memory
             self.end = len(memory)
 
@@ -63,8 +64,8 @@ class Window:
             self.buffer = self._block = larger
         count = self.origin.readinto(self.buffer[self.end :])
         self.end += count
-        if not self.begun and (self.end >= 4 or not count):
-            self.begun = self.end >= 4  # a file that is followed may still be at its beginning
+        if not self.begun and (self.end >= MAGIC or not count):
+            self.begun = self.end >= MAGIC  # a file that is followed may still be at its beginning
             if self.origin.unpack(bytes(self.buffer[: self.end])):
                 self.begun = True
                 self.end = 0

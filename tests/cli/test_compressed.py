@@ -1,4 +1,4 @@
-"""Compressed input: gzip is read, whole or cut or damaged; for others there is advice."""
+"""Compressed input and output at the command line; tests/unit/test_compressed.py has the rest."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_gzip_checksum(tmp_path: Path) -> None:
     packed[-5] ^= 1
     with vxtap.open(bytes(packed)) as opened:
         rows = 0
-        with pytest.raises(vxtap.FormatError, match=r"the gzip file is damaged: .*data check"):  # noqa: PT012
+        with pytest.raises(vxtap.FormatError, match=r"the compressed data is damaged \(gzip\): .*data check"):  # noqa: PT012
             for batch in opened.batches():
                 rows += len(batch)
         assert rows == 3
@@ -63,7 +63,7 @@ def test_gzip_damaged_data(tmp_path: Path, folder: Path, vx: Command) -> None:
     (tmp_path / "in.gz").write_bytes(packed + packed[:10] + b"\xff" * 50)
     ran = vx("decap", tmp_path / "in.gz", "-o", folder / "x.pcap")
     assert ran.status == 3
-    assert f"byte {len(capture())} of what is compressed: the gzip file is damaged: " in ran.err
+    assert f"byte {len(capture())} of what is compressed: the compressed data is damaged (gzip): " in ran.err
     assert len(inner_rows(folder / "x.pcap")) == 3
 
 
@@ -74,7 +74,7 @@ def test_rows_before_damaged_gzip_data() -> None:
     body = deflate.compress(capture()) + deflate.flush(zlib.Z_FULL_FLUSH) + b"\xff" * 50
     with vxtap.open(bytes(packed[:10]) + body) as opened:
         rows = 0
-        with pytest.raises(vxtap.FormatError, match="the gzip file is damaged"):  # noqa: PT012
+        with pytest.raises(vxtap.FormatError, match="the compressed data is damaged"):  # noqa: PT012
             for batch in opened.batches():
                 rows += len(batch)
         assert rows == 3
@@ -82,7 +82,7 @@ def test_rows_before_damaged_gzip_data() -> None:
 
 @pytest.mark.parametrize(
     ("magic", "program"),
-    [(b"\x28\xb5\x2f\xfd", "zstd"), (b"\x04\x22\x4d\x18", "lz4"), (b"\xfd7zXZ\0", "xz"), (b"BZh91AY", "bzip2")],
+    [(b"\x02\x21\x4c\x18", "lz4"), (b"\xfd7zXZ\0", "xz"), (b"BZh91AY", "bzip2")],
 )
 def test_other_compression(magic: bytes, program: str, vx: Command, tmp_path: Path, folder: Path) -> None:
     source = tmp_path / "in.pcap"
