@@ -10,7 +10,6 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from vxtap.ahead import LARGE, Ahead
 from vxtap.codecs import MAGIC, is_compressed
 from vxtap.compressed import Unpacked
 from vxtap.errors import OptionError, UnsupportedError
@@ -20,12 +19,16 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from vxtap.ahead import Ahead
     from vxtap.compressed import Reader
 
     #: One input.
     Source: TypeAlias = "str | os.PathLike[str] | Buffer | BinaryIO | Split"
     #: What `vxtap.open` takes: one, or the files of a rotated set (and a text may be a wildcard for those).
     Sources: TypeAlias = Source | list[Source] | tuple[Source, ...]
+
+# Compressed bytes of a file from which on a thread is worth its start.
+_LARGE = 1 << 20
 
 
 def printable(text: str) -> str:
@@ -135,6 +138,7 @@ class Origin:
         self.closed = False
         self._reader: Reader | None = None
         self._unpacked: Unpacked | None = None
+        self._ahead: Ahead | None = None
         self._owned: io.FileIO | None = None
         self._base = 0
         if isinstance(source, str | os.PathLike):
@@ -220,8 +224,10 @@ class Origin:
             return False
         rest: Reader = io.BytesIO() if self.memory is not None else self._reader  # type: ignore[assignment]
         self._reader = self._unpacked = Unpacked(self.name, start, rest)
-        if self.ahead and self._owned is not None and self.raw is not None and (self.size or 0) >= LARGE:
-            self._reader = Ahead(self._unpacked.read)
+        if self.ahead and self._owned is not None and self.raw is not None and (self.size or 0) >= _LARGE:
+            from vxtap.ahead import Ahead  # only here: most captures are not compressed, or small
+
+            self._reader = self._ahead = Ahead(self._unpacked.readinto)
         self.memory = None
         self.size = None
         return True
@@ -286,8 +292,8 @@ class Origin:
 
     def leave(self) -> None:
         """Nothing more is read on from here; `read_at` still works."""
-        if isinstance(self._reader, Ahead):
-            self._reader.close()
+        if self._ahead is not None:
+            self._ahead.close()
         if self._owned is not None:
             self._owned.close()
         self._reader = None
