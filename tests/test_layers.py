@@ -43,7 +43,7 @@ LAYERS = (
     "vxtap.tables vxtap.source vxtap.address vxtap.community vxtap.tunnels vxtap.evidence vxtap.corridor vxtap.roughly"
     " vxtap.sides",
     "vxtap.timelines vxtap.changes vxtap.window vxtap.options vxtap.report vxtap.sink",
-    "vxtap.rotation vxtap.clocks",
+    "vxtap.rotation vxtap.clocks vxtap.packing",
     "vxtap.ends vxtap.follow vxtap.splits",
     "vxtap.parts",
     "vxtap.middle",
