@@ -182,21 +182,19 @@ def decap(
     source : str, os.PathLike, buffer or binary file object, or a list of those
         As for `vxtap.open`; '-' is standard input; a list, or a text with a wildcard, is a rotated set.
     dest : str, os.PathLike or binary file object
-        Where to; '-' is standard output. A path is written beside its target and renamed when complete; one that ends
-        in '.gz', '.zst' or '.lz4' is compressed.
+        Where to; '-' is standard output. A path is written beside its target and renamed when complete, and compressed
+        where it ends in '.gz', '.zst' or '.lz4'.
     ports, vni, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
     keep_others : bool
         Write frames that are not decapsulated as they are, on an interface of their own (pcapng only).
     format : {"pcap", "pcapng"}, optional
-        Of the output; otherwise by the suffix of `dest` (the one in front of that of a compression), else pcap, with
-        microseconds, or nanoseconds where the source (or a file of the set) has them. In pcapng every tunnel (VNI and
-        endpoints) has an interface, named so.
+        Of the output; otherwise by the suffix of `dest`, else pcap, with microseconds, or nanoseconds where the source
+        (or a file of the set) has them. In pcapng every tunnel (VNI and endpoints) has an interface, named so.
     ethernet : bool
         Write inner frames that start with IP behind an Ethernet header that is made up (see `vxtap.Options`).
     follow : bool
-        Wait for more at the end of a file, as `vxtap.open` does. Ctrl-C is the normal end then; a second one raises
-        `KeyboardInterrupt`, and leaves no output.
+        Wait for more at the end of a file, as `vxtap.open` does. Ctrl-C is the normal end then; a second one raises.
     workers : int, optional
         With 2, a thread of its own writes while the next block is read: the same bytes, and only from files to a file
         named by its path. More do not help one output. By default 2 where there are several cores and much to read.

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import json
+import shutil
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +15,7 @@ import pytest
 
 import vxtap
 from cli.conftest import capture, inner_rows, listing
+from packed import NAMES, PACK, UNPACK
 
 if TYPE_CHECKING:
     from cli.conftest import Command
@@ -94,3 +99,53 @@ def test_other_compression(magic: bytes, program: str, vx: Command, tmp_path: Pa
     for one in (source, source.read_bytes()):
         with pytest.raises(vxtap.UnsupportedError, match=f"compressed with {program}"):
             vxtap.read(one)
+
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_there_and_back(suffix: str, vx: Command, tmp_path: Path, folder: Path) -> None:
+    """By name and through a pipe, and both sizes are told."""
+    source = tmp_path / "in.pcap"
+    source.write_bytes(PACK[suffix](capture()))
+    target = folder / f"x.pcap{suffix}"
+    command = [sys.executable, "-m", "vxtap", "decap", "-", "-o", str(target)]
+    piped = subprocess.run(command, input=source.read_bytes(), capture_output=True, check=True)
+    plain = UNPACK[suffix](target.read_bytes())
+    said = f"{target}: {target.stat().st_size:,} bytes, compressed from {len(plain):,}\n"
+    assert said in piped.stderr.decode()
+    merged = vx("merge", source, source, "-o", folder / f"y.pcapng{suffix}", "--json")
+    found = json.loads(merged.out)
+    assert found["bytes_out"] == (folder / f"y.pcapng{suffix}").stat().st_size != found["bytes_unpacked"]
+    ran = vx("info", target, "--tunnels", "none")
+    assert f"pcap, little-endian, version 2.4, microseconds; compressed with {NAMES[suffix]}\n" in ran.out
+    found = json.loads(vx("info", target, "--tunnels", "none", "--json").out)
+    assert (found["compression"], found["frames"], found["bytes_in"]) == (NAMES[suffix], 3, len(plain))
+
+
+def test_info_of_a_mixed_set(vx: Command, tmp_path: Path) -> None:
+    for i, pack in enumerate([*PACK.values(), bytes]):
+        (tmp_path / f"x.pcap{i}").write_bytes(pack(capture()))
+    assert json.loads(vx("info", tmp_path / "x.pcap*", "--json").out)["compression"] == "gzip, zstd, lz4"
+
+
+def test_an_output_that_is_not_written(vx: Command, tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "in.pcap").write_bytes(capture())
+    ran = vx("decap", tmp_path / "in.pcap", "-o", folder / "x.pcap.xz")
+    assert ran.status == 2
+    assert "write to '-' and pipe it on, 'vxtap decap FILE -o - | xz > OUT'" in ran.err
+    assert listing(folder) == []
+
+
+@pytest.mark.parametrize("program", ["zstd", "lz4", "gzip"])
+def test_the_programs_understand_each_other(program: str, vx: Command, tmp_path: Path, folder: Path) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"no {program} here")
+    suffix = next(suffix for suffix, name in NAMES.items() if name == program)
+    packed = subprocess.run([program, "-c"], input=capture(), capture_output=True, check=True).stdout
+    assert len(vxtap.read(packed)) == 3
+    (tmp_path / "in.pcap").write_bytes(capture())
+    for name in ("x.pcap", f"x.pcap{suffix}"):
+        assert vx("decap", tmp_path / "in.pcap", "-o", folder / name).status == 0
+    unpacked = subprocess.run(
+        [program, "-dc"], input=(folder / f"x.pcap{suffix}").read_bytes(), capture_output=True, check=True
+    )
+    assert unpacked.stdout == (folder / "x.pcap").read_bytes()
