@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from vxtap.blocks import DamagedError, RefusedError
 from vxtap.codecs import MAGIC, SKIPPABLE, codec_of, is_skippable, missing
 from vxtap.enums import Status
-from vxtap.errors import FormatError, UnsupportedError
+from vxtap.errors import FormatError, UnsupportedError, VxtapError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -51,6 +51,17 @@ class Unpacked:
 
     Padding with zeros is passed over, as some writers fill blocks, and so are skippable frames.
 
+    Parameters
+    ----------
+    name : str
+        Of the source.
+    start : buffer
+        What was read of it already.
+    reader : Reader
+        Of the rest.
+    at_once : bool
+        All of it is there: `readinto` fills buffers. Else it gives what has come, and does not wait for more.
+
     Attributes
     ----------
     cut : bool
@@ -59,8 +70,10 @@ class Unpacked:
         The compression, once that is known.
     """
 
-    def __init__(self, name: str, start: Buffer, reader: Reader) -> None:
+    def __init__(self, name: str, start: Buffer, reader: Reader, *, at_once: bool = False) -> None:
         self._name = name
+        self._at_once = at_once
+        self._late: VxtapError | OSError | None = None  # what went wrong behind what was given last
         self._file = _Prefixed(start, reader)
         self._packed = b""  # read, and fed to no decoder yet
         self._skip = 0  # bytes of a skippable frame that are still to come
@@ -72,9 +85,20 @@ class Unpacked:
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Read what is there now: how many bytes, 0 at the end."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+        late, self._late = self._late, None
+        if late is not None:
+            raise late
+        done, data = 0, b"-"
+        while data and done < len(buffer) and (self._at_once or not done):
+            try:
+                data = self.read(min(len(buffer) - done, BLOCK))  # lz4 takes memory for as much as it is asked for
+            except (VxtapError, OSError) as error:
+                if not done:
+                    raise
+                self._late, data = error, b""
+            buffer[done : done + len(data)] = data
+            done += len(data)
+        return done
 
     def read(self, size: int) -> bytes:
         """Read what is there now, at most `size` bytes; none at the end.

@@ -223,7 +223,8 @@ class Origin:
         if not is_compressed(bytes(memoryview(start)[:MAGIC])):
             return False
         rest: Reader = io.BytesIO() if self.memory is not None else self._reader  # type: ignore[assignment]
-        self._reader = self._unpacked = Unpacked(self.name, start, rest)
+        at_once = self.memory is not None or self.raw is not None
+        self._reader = self._unpacked = Unpacked(self.name, start, rest, at_once=at_once)
         if self.ahead and self._owned is not None and self.raw is not None and (self.size or 0) >= _LARGE:
             from vxtap.ahead import Ahead  # only here: most captures are not compressed, or small
 

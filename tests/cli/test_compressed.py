@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import random
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import zlib
@@ -14,11 +18,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 import vxtap
-from cli.conftest import capture, inner_rows, listing
+from build import eth, ipv4, pcap, udp, vxlan
+from cli.conftest import DEADLINE, T0, capture, inner_rows, listing
 from packed import NAMES, PACK, UNPACK
 
 if TYPE_CHECKING:
-    from cli.conftest import Command
+    from cli.conftest import Command, Spawn
 
 
 def test_gzip_is_read(vx: Command, tmp_path: Path, folder: Path) -> None:
@@ -149,3 +154,23 @@ def test_the_programs_understand_each_other(program: str, vx: Command, tmp_path:
         [program, "-dc"], input=(folder / f"x.pcap{suffix}").read_bytes(), capture_output=True, check=True
     )
     assert unpacked.stdout == (folder / "x.pcap").read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("suffix", PACK)
+def test_a_signal_while_a_thread_unpacks(
+    suffix: str, number: signal.Signals, spawn: Spawn, tmp_path: Path, folder: Path
+) -> None:
+    """The command waits in a write, and the thread for room."""
+    noise = random.Random(1)
+    data = pcap([(T0, eth(ipv4(udp(vxlan(noise.randbytes(1400)))))) for _ in range(5000)])
+    (tmp_path / "in").write_bytes(PACK[suffix](data))
+    os.mkfifo(folder / "x.pcap")
+    reader = os.open(folder / "x.pcap", os.O_RDONLY | os.O_NONBLOCK)
+    process = spawn("decap", "in", "-o", "out/x.pcap", "--workers", "2")
+    assert select.select([reader], [], [], DEADLINE)[0]
+    process.send_signal(number)
+    out, err = process.communicate(timeout=DEADLINE)
+    os.close(reader)
+    assert (process.returncode, out, err) == (-number, b"", b"")
+    assert listing(folder) == ["x.pcap"]
