@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vxtap.comparing import compare
     from vxtap.comparison import Comparison
     from vxtap.conversations import flows
+    from vxtap.conversion import convert
+    from vxtap.convert_report import ConvertReport
     from vxtap.enums import Flag, LinkType, Status, Tunnel
     from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
     from vxtap.health_report import Health
@@ -39,6 +41,7 @@ __all__ = [
     "PACKET",
     "Capture",
     "Comparison",
+    "ConvertReport",
     "Flag",
     "FormatError",
     "Health",
@@ -57,6 +60,7 @@ __all__ = [
     "__version__",
     "community_id",
     "compare",
+    "convert",
     "decap",
     "flows",
     "format_ip",
@@ -80,6 +84,8 @@ _HOMES = {
     "reading": ("read",),
     "community": ("community_id",),
     "conversations": ("flows",),
+    "conversion": ("convert",),
+    "convert_report": ("ConvertReport",),
     "rewrite": ("decap",),
     "errors": ("FormatError", "OptionError", "TruncatedError", "UnsupportedError", "VxtapError"),
     "survey": ("info",),
