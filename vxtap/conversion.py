@@ -14,7 +14,7 @@ from vxtap.errors import OptionError
 from vxtap.inputs import find_inputs
 from vxtap.manifest import Manifest
 from vxtap.options import DEFAULT_PORTS, Options, cores_at_hand, only_outer
-from vxtap.targets import assign
+from vxtap.targets import assign, is_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -154,12 +154,14 @@ def run_convert(
     """Do what `convert` says."""
     began = time.monotonic()
     folder = os.path.abspath(os.fsdecode(os.fspath(dest)))
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise NotADirectoryError(errno.ENOTDIR, "outputs are written into a folder, and this is none", folder)
     manifest = Manifest(folder)
     found = find_inputs(paths, folder, manifest.written)
     _check_found(found, paths)
     flat = recipe.details.get("partition") is not None
     stems = assign(found.inputs, found.base, manifest, recipe.to, flat=flat)
-    _make_folder(folder)
+    os.makedirs(folder, exist_ok=True)
     with manifest:
         report = ConvertReport(left_out=found.left_out, manifest=manifest.path)
         place = Place(manifest, stems.values())
@@ -185,22 +187,16 @@ def _check_found(found: Found, paths: Paths) -> None:
     raise OSError(errno.ENOENT, f"no capture was found{looked}", os.fspath(first))
 
 
-def _make_folder(folder: str) -> None:
-    if os.path.exists(folder) and not os.path.isdir(folder):
-        raise NotADirectoryError(errno.ENOTDIR, "outputs are written into a folder, and this is none", folder)
-    os.makedirs(folder, exist_ok=True)
-
-
 def _plan(found: Found, stems: dict[str, str], recipe: Recipe, place: Place, report: ConvertReport) -> list[Conversion]:
     """What is to do; what is not goes into the report."""
     digest, manifest = recipe.digest, place.manifest
     for path, error in found.failed:
-        report.files.append(Converted(input=path, state="failed", error=error_text(error)))
+        report.files.append(Converted(input=path, state="failed", error=error_text(error, path)))
     jobs = []
     for one in found.inputs:
-        known = manifest.still_valid(one, recipe.to, digest)
-        if known is None:
-            jobs.append(_conversion(one, stems[one.path], recipe, digest, place))
+        known, stem = manifest.still_valid(one, recipe.to, digest), stems[one.path]
+        if known is None or not all(is_of(name, stem, recipe.to) for name in known.outputs):
+            jobs.append(_conversion(one, stem, recipe, digest, place))
         else:
             outputs = {os.path.join(manifest.folder, name): size for name, size in known.outputs.items()}
             report.files.append(Converted(input=one.path, state="skipped", outputs=outputs))

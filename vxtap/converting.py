@@ -14,6 +14,7 @@ from vxtap.errors import VxtapError
 from vxtap.manifest import Entry
 from vxtap.options import Options
 from vxtap.rewrite import run_decap
+from vxtap.source import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -158,7 +159,7 @@ class Conversion:
     def end(self) -> None:
         """All is done, or has failed: say so."""
         self.entry.state = "done" if self.error is None else "failed"
-        self.entry.error = "" if self.error is None else error_text(self.error)
+        self.entry.error = "" if self.error is None else error_text(self.error, self.input.path)
         self.entry.counts = self.report.to_dict() if self.report is not None else {}
         self.entry.seconds = round(time.monotonic() - (self._began or time.monotonic()), 3)
         if self.entry.outputs:
@@ -176,10 +177,12 @@ class Conversion:
                 manifest.forget(name)
 
 
-def error_text(error: BaseException) -> str:
-    """What went wrong, in a line."""
+def error_text(error: BaseException, path: str) -> str:
+    """What went wrong with an input, in a line; of another file it is said which one."""
     if isinstance(error, OSError):
-        return error.strerror or str(error)
+        other = error.filename if isinstance(error.filename, str | bytes) else None
+        where = "" if other is None or os.fsdecode(other) == path else f"{printable(os.fsdecode(other))}: "
+        return f"{where}{error.strerror or error}"
     return str(error) or type(error).__name__
 
 

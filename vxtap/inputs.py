@@ -163,6 +163,9 @@ class _Search:
                 return
             if self._is_own(path):
                 return
+            if (known.st_dev, known.st_ino) in self._names:
+                self._take(Input(path, known))
+                return
             why = why_no_capture(path) if stat.S_ISREG(known.st_mode) else "it is no regular file"
         except FileNotFoundError:
             self.found.left_out.append(LeftOut(path, "it is a link to nothing, or was removed"))
@@ -194,10 +197,7 @@ def _paths_of(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) 
             raise OptionError(f"expected paths of files and folders to convert, got {type(one).__name__}")
         path = os.fsdecode(os.fspath(one))
         if path in ("", "-"):
-            what = (
-                "the name of an input is empty" if not path else "'-': files are converted, for a pipe there is decap"
-            )
-            raise OptionError(what)
+            raise OptionError("'-': files are converted: for a pipe there is decap" if path else "a path is empty")
         yield os.path.abspath(path)
 
 

@@ -44,6 +44,11 @@ def _stems_of_output(name: str, to: str) -> list[str]:
     return [stem, _PART.sub("", stem)]
 
 
+def is_of(output: str, stem: str, to: str) -> bool:
+    """Whether an output is one of those that begin with this stem."""
+    return stem in _stems_of_output(output, to)
+
+
 def assign(inputs: Sequence[Input], base: str, manifest: Manifest, to: str, *, flat: bool) -> dict[str, str]:
     """Give every input the stem of its outputs.
 
