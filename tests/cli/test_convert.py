@@ -85,6 +85,13 @@ def test_strict(vx: Command, captures: Path, folder: Path) -> None:
     assert f"{captures}/b.pcap: 0 of 1 frames on port 4789: 'vxtap info' tells which other ports" in ran.err
 
 
+@pytest.fixture
+def there(captures: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of both, being there."""
+    monkeypatch.chdir(captures.parent)
+    return captures.parent
+
+
 @pytest.mark.parametrize(
     ("args", "status", "message"),
     [
@@ -97,22 +104,12 @@ def test_strict(vx: Command, captures: Path, folder: Path) -> None:
         (("in",), 2, "the following arguments are required: -o/--output"),
     ],
 )
-@pytest.mark.usefixtures("captures")
-def test_refused(
-    args: tuple[str, ...],
-    status: int,
-    message: str,
-    vx: Command,
-    tmp_path: Path,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    before = tree(tmp_path)
+def test_refused(args: tuple[str, ...], status: int, message: str, vx: Command, there: Path) -> None:
+    before = tree(there)
     ran = vx("convert", *args)
     assert (ran.status, ran.out) == (status, "")
-    assert message.format(root=tmp_path) in ran.err
-    assert tree(tmp_path) == before
+    assert message in ran.err
+    assert tree(there) == before
 
 
 def test_names_that_are_no_text(vx: Command, captures: Path, folder: Path) -> None:

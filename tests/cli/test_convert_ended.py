@@ -1,4 +1,4 @@
-"""A conversion that is ended in the middle, or has no room: what is done stays, nothing half, and the manifest knows."""
+"""A conversion that is ended in the middle, or has no room: what is done stays, and nothing is half."""
 
 from __future__ import annotations
 
