@@ -68,10 +68,9 @@ def convert(
     progress: Callable[[Progress], None] | None = None,
     **outer: Unpack[OuterOptions],
 ) -> ConvertReport:
-    """Convert captures to inner captures or to Parquet files, many side by side.
+    """Convert captures to inner captures or to Parquet files, many side by side, each by itself (see docs/convert.md).
 
-    Every file is converted by itself: fragments whose others lie in the next file of a rotated set count as lost
-    (`decap` reads a set as one). A second run into the same folder does only what is new, has changed, or failed.
+    A second run into the same folder does only what is new, has changed, or failed.
 
     Parameters
     ----------
@@ -79,24 +78,22 @@ def convert(
         Files, folders (with those in them) and wildcards. In folders and by wildcards captures are recognised by what
         they hold; a file that is named is converted, or fails.
     dest : str or os.PathLike
-        The folder to write to; it is made where it is not there. Outputs are named like their inputs, with the
-        suffix of `to`, in the folders in which these lie below the deepest one that holds all of them.
+        The folder to write to. Outputs are named like their inputs, with the suffix of `to`, and lie in folders as
+        those do below the deepest one that holds them all.
     to : {"parquet", "pcap", "pcapng"}
         The form of the outputs.
     workers : int, optional
         Threads, which do files side by side, and large ones together; by default as many as there are cores at hand.
-    columns : iterable of str, or "all", optional
-        Of Parquet files; by default `vxtap.arrow.DEFAULT_COLUMNS`.
-    addresses : {"text", "binary"}
-        How Parquet files have them.
+    columns, addresses
+        Of Parquet files, as for `vxtap.scan`.
     partition : {"day", "vni"}, optional
         Write Parquet files into folders such as ``day=2026-11-24`` (UTC), or ``vni=7``.
     row_group : int, optional
         Rows of a row group of Parquet files at most.
-    ports, vni, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
-        As for `vxtap.open`.
     keep_others, ethernet
         As for `vxtap.decap`; not for Parquet files.
+    ports, vni, strict, **outer
+        As for `vxtap.open`.
     progress : callable, optional
         Told a `Progress` several times a second, in the thread that called.
 
@@ -108,16 +105,9 @@ def convert(
     Raises
     ------
     OptionError
-        For options that make no sense, inputs that would be written to the same output, outputs that are inputs:
-        before anything is written.
+        For options that make no sense, and outputs that would overwrite each other or an input; nothing is written.
     OSError
-        Where there is nothing to convert, another conversion writes into the folder, or there is no room for what is
-        written. Inputs that were done by then are, and are not done again.
-
-    Examples
-    --------
-    >>> report = vxtap.convert("captures/", "out/", to="parquet", workers=2)
-    >>> print(report)
+        Where there is nothing to convert, another conversion writes into the folder, or there is no room.
     """
     own: dict[str, Any] = {"keep_others": keep_others, "ethernet": ethernet, "strict": strict, "workers": workers}
     options = Options(ports=ports, vni=vni, **own, **only_outer(outer))
