@@ -63,37 +63,27 @@ def divide(batches: Sequence[pa.RecordBatch], schema: pa.Schema, partition: str)
         Its rows in order, without the column that the folder tells.
     """
     pa = need("pyarrow", extra="arrow")
-    table = pa.Table.from_batches(batches, schema)
     keys = np.concatenate([_keys(batch, partition) for batch in batches] or [np.empty(0, np.int64)])
-    kept = table.select(without_key(schema.names, partition))
     if not len(keys):
         return
+    table = pa.Table.from_batches(batches, schema).select(without_key(schema.names, partition)).unify_dictionaries()
     first = int(keys[0])
     if (keys == first).all():
-        yield _folder(first, partition), kept.unify_dictionaries()
+        yield _folder(first, partition), table
         return
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     borders = [0, *(np.flatnonzero(np.diff(ordered)) + 1).tolist(), len(keys)]
-    dense = _without_dictionaries(kept)
     for begin, end in pairwise(borders):
-        rows = dense.take(pa.array(order[begin:end]))
-        yield _folder(int(ordered[begin]), partition), _with_dictionaries(rows, kept.schema)
+        rows = table.take(pa.array(order[begin:end]))
+        columns = [_with_its_own_texts(column.combine_chunks()) for column in rows.columns]
+        yield _folder(int(ordered[begin]), partition), pa.table(columns, schema=table.schema)
 
 
-def _without_dictionaries(table: pa.Table) -> pa.Table:
-    """Text as such: a few of a table's rows would keep all of its texts alive, and have them all in their file."""
+def _with_its_own_texts(column: pa.Array) -> pa.Array:
+    """A column of which the dictionary has no more than its rows use: all of it would be in their file."""
     pa = need("pyarrow", extra="arrow")
-    for i, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            table = table.set_column(i, field.name, table.column(i).cast(field.type.value_type))
-    return table
-
-
-def _with_dictionaries(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    pa = need("pyarrow", extra="arrow")
-    columns = [
-        column.combine_chunks().dictionary_encode() if pa.types.is_dictionary(field.type) else column
-        for column, field in zip(table.columns, schema, strict=True)
-    ]
-    return pa.table(columns, schema=schema)
+    if not pa.types.is_dictionary(column.type):
+        return column
+    used = column.indices.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(used.indices, column.dictionary.take(used.dictionary))

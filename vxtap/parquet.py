@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 #: Rows of a row group where nobody says how many.
 ROW_GROUP = 1 << 18
-#: Bytes of columns that a thread holds: whole row groups of so many at most become a file.
-_PART = 64 << 20
+# Bytes of columns that a thread holds: whole row groups of so many at most become a file. What is divided into folders
+# is there twice meanwhile.
+_PART = 96 << 20
 _MOST_ROWS = 1 << 26
 #: For the files' columns: little is gained by more, and time lost.
 COMPRESSION, LEVEL = "zstd", 1
@@ -80,7 +81,8 @@ class ParquetConversion(Conversion):
         self._partition: str | None = details["partition"]
         self._rows: int = details["row_group"]
         width = sum(width for width, _, _ in self._shape.widths)
-        self._groups = max(1, _PART // (self._rows * width))
+        room = _PART if self._partition is None else _PART // 2
+        self._groups = max(1, room // (self._rows * width))
         self._reading = threading.Lock()
         self._run: RowPass | None = None
         self._batches: Iterator[pa.RecordBatch] = iter(())
@@ -142,7 +144,7 @@ class ParquetConversion(Conversion):
             {**schema.metadata, "vxtap.capture": os.fsencode(os.path.basename(self.input.path))}
         )
         if self._partition is None:
-            self._write_file(number, "", schema, batches, check)
+            self._write_file(number, "", schema, _drain(batches), check)
             return
         for folder, table in divide(batches, schema, self._partition):
             groups = table.to_batches(max_chunksize=self._rows)
@@ -157,6 +159,7 @@ class ParquetConversion(Conversion):
             with need("pyarrow.parquet", extra="arrow").ParquetWriter(path, schema, **_how(schema)) as writer:
                 for group in groups:
                     writer.write_batch(group)
+                    del group
                     check()
             self._written[path] = _Written(number, folder, os.stat(path).st_size)
         except OSError as error:  # nobody knows of the file beside the target
@@ -212,6 +215,13 @@ class ParquetConversion(Conversion):
             with contextlib.suppress(OSError):
                 os.unlink(path)
         self._written.clear()
+
+
+def _drain(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """One after the other, each let go of before the next."""
+    batches.reverse()
+    while batches:
+        yield batches.pop()
 
 
 def _how(schema: pa.Schema) -> dict[str, Any]:
