@@ -33,6 +33,8 @@ _RULES = {
     },
     "binary": {"M8[ns]": "TIME", "u1": "BYTE", "u2": "SHORT", "u4": "INT", "u8": "LONG", "V16": "IP", "V6": "MAC"},
 }
+# So many columns are copied out of the record while it is parsed; more of them cost less where it is kept whole.
+_FEW = 6
 _FIELDS = {name: (kind, unit, text) for name, kind, _, _, _, unit, text in _facts.fields()}
 _SHAPES = _columns.shapes()
 
@@ -126,10 +128,9 @@ class Shape:
 
 
 def _projection(columns: tuple[str, ...]) -> Projection:
-    if columns == COLUMNS:
-        return Projection(None)
     others = [other_of(name) for name in columns if _is_address(name)]
-    return Projection((*columns, *(name for name in others if name not in columns)))
+    needed = (*columns, *(name for name in others if name not in columns))
+    return Projection(needed) if len(needed) <= _FEW else Projection.whole(needed)
 
 
 def _checked(dtype: np.dtype[np.void], columns: tuple[str, ...]) -> np.dtype[np.void]:
