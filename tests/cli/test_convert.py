@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
 import pytest
 
 from build import pcap
 from cli.conftest import T0, capture, frame, inner_rows
 from convert import lines, tree
+from vxtap.cli import main, progress
+from vxtap.tables import COLUMNS, DEFAULT_COLUMNS
 
 if TYPE_CHECKING:
     from cli.conftest import Command
@@ -39,6 +44,31 @@ def test_text(vx: Command, captures: Path, folder: Path) -> None:
         f"{folder}: {size:,} bytes",
     ]
     assert len(inner_rows(folder / "b.pcap")) == 3
+
+
+def test_parquet(vx: Command, captures: Path, folder: Path) -> None:
+    """What is asked for by default, and by options."""
+    assert vx("convert", captures, "-o", folder, "-q").status == 0
+    assert pq.read_schema(folder / "a.pcap.parquet").names == list(DEFAULT_COLUMNS)
+    how = ("--columns", "ts, vni,src", "--addresses", "binary", "--partition", "vni", "--row-group", 2)
+    assert vx("convert", captures, "-o", folder, *how).status == 0
+    assert tree(folder) == ["vni=7/a.pcap.parquet", "vni=7/b.pcap.parquet"]
+    file = pq.ParquetFile(folder / "vni=7" / "b.pcap.parquet")
+    assert file.schema_arrow.names == ["ts", "src"]
+    assert (file.metadata.num_rows, file.num_row_groups) == (3, 2)
+    assert vx("convert", captures, "-o", folder, "-q", "--columns", "all").status == 0
+    assert len(pq.read_schema(folder / "a.pcap.parquet").names) == len(COLUMNS)
+
+
+def test_a_bar_on_a_terminal(vx: Command, captures: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many files there are and have failed, on standard error."""
+    screen = io.StringIO()
+    screen.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(progress, "_DELAY", 0)
+    monkeypatch.setattr(progress, "_INTERVAL", 0)
+    main(["convert", str(captures), str(captures / "c.txt"), "-o", str(folder), "--to", "pcap"])
+    assert re.search(r"convert 3/3 files, 1 failed", screen.getvalue())
 
 
 def test_quiet(vx: Command, captures: Path, folder: Path) -> None:

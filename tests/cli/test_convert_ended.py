@@ -25,21 +25,27 @@ ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 SLOW = """
 import sys, threading
 from vxtap import crew, sink
-stopping, stop, write = threading.Event(), crew.Crew._stop, sink.Sink.write
+stopping, stop = threading.Event(), crew.Crew._stop
 
-def slow(self, data):
-    write(self, data)
-    if "slow" in self.name:
-        print("busy", flush=True)
-        stopping.wait(20)
+def slowly(write, is_slow):
+    def slow(self, data):
+        write(self, data)
+        if is_slow(self):
+            print("busy", flush=True)
+            stopping.wait(20)
+    return slow
 
 crew.Crew._stop = lambda self: (stop(self), stopping.set())
-sink.Sink.write = slow
+sink.Sink.write = slowly(sink.Sink.write, lambda self: "slow" in self.name)
+if "parquet" in sys.argv:
+    from pyarrow.parquet import ParquetWriter
+    name = lambda self: self.schema.metadata[b"vxtap.capture"]
+    ParquetWriter.write_batch = slowly(ParquetWriter.write_batch, lambda self: name(self) == b"slow.pcap")
 from vxtap.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 
-Start = Callable[[], "subprocess.Popen[bytes]"]
+Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
@@ -49,8 +55,8 @@ def start(environment: dict[str, str], tmp_path: Path) -> Start:
     for name in ("done.pcap", "slow.pcap"):
         (tmp_path / "in" / name).write_bytes(capture(3))
 
-    def run() -> subprocess.Popen[bytes]:
-        line = [sys.executable, "-c", SLOW, "convert", "in", "-o", "out/there", "--to", "pcap", "-j", "2"]
+    def run(form: str = "pcap") -> subprocess.Popen[bytes]:
+        line = [sys.executable, "-c", SLOW, "convert", "in", "-o", "out/there", "--to", form, "-j", "2"]
         process = subprocess.Popen(
             line,
             env=environment,
@@ -69,21 +75,22 @@ def start(environment: dict[str, str], tmp_path: Path) -> Start:
     return run
 
 
+@pytest.mark.parametrize("form", ["pcap", "parquet"])
 @pytest.mark.parametrize("number", ENDINGS, ids=lambda number: number.name)
-def test_signals(number: signal.Signals, start: Start, vx: Command, tmp_path: Path) -> None:
+def test_signals(number: signal.Signals, form: str, start: Start, vx: Command, tmp_path: Path) -> None:
     out = tmp_path / "out" / "there"
-    with start() as process:
+    with start(form) as process:
         assert any(name.endswith(".part") for name in tree(out))
         process.send_signal(number)
         said, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, err) == (-number, b"")
     assert said.replace(b"busy\n", b"") == b""
-    assert tree(out) == ["done.pcap"]
+    assert tree(out) == ["done.pcap" if form == "pcap" else "done.pcap.parquet"]
     assert {name: line["state"] for name, line in last(out).items()} == {"done.pcap": "done"}
-    ran = vx("convert", tmp_path / "in", "-o", out, "--to", "pcap")
+    ran = vx("convert", tmp_path / "in", "-o", out, "--to", form)
     assert ran.status == 0
     assert "1 of 2 files converted, 1 done before" in ran.err
-    assert len(inner_rows(out / "slow.pcap")) == 3
+    assert len(tree(out)) == 2
 
 
 def test_killed(start: Start, vx: Command, tmp_path: Path) -> None:
