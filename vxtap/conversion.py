@@ -78,8 +78,7 @@ def convert(
         Files, folders (with those in them) and wildcards. In folders and by wildcards captures are recognised by what
         they hold; a file that is named is converted, or fails.
     dest : str or os.PathLike
-        The folder to write to. Outputs are named like their inputs, with the suffix of `to`, and lie in folders as
-        those do below the deepest one that holds them all.
+        The folder to write to. Outputs are named like their inputs, with the suffix of `to`, folders like theirs.
     to : {"parquet", "pcap", "pcapng"}
         The form of the outputs.
     workers : int, optional
@@ -90,10 +89,8 @@ def convert(
         Write Parquet files into folders such as ``day=2026-11-24`` (UTC), or ``vni=7``.
     row_group : int, optional
         Rows of a row group of Parquet files at most.
-    keep_others, ethernet
-        As for `vxtap.decap`; not for Parquet files.
-    ports, vni, strict, **outer
-        As for `vxtap.open`.
+    keep_others, ethernet, ports, vni, strict, **outer
+        As for `vxtap.decap`; the first two not for Parquet files.
     progress : callable, optional
         Told a `Progress` several times a second, in the thread that called.
 
@@ -107,7 +104,7 @@ def convert(
     OptionError
         For options that make no sense, and outputs that would overwrite each other or an input; nothing is written.
     OSError
-        Where there is nothing to convert, another conversion writes into the folder, or there is no room.
+        Where there is nothing to convert, another conversion writes to the folder, or there is no room.
     """
     own: dict[str, Any] = {"keep_others": keep_others, "ethernet": ethernet, "strict": strict, "workers": workers}
     options = Options(ports=ports, vni=vni, **own, **only_outer(outer))
