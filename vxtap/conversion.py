@@ -140,12 +140,15 @@ def run_convert(
 ) -> ConvertReport:
     """Do what `convert` says."""
     began = time.monotonic()
+    paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     folder = os.path.abspath(os.fsdecode(os.fspath(dest)))
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise NotADirectoryError(errno.ENOTDIR, "outputs are written into a folder, and this is none", folder)
     manifest = Manifest(folder)
     found = find_inputs(paths, folder, manifest.written)
-    _check_found(found, paths)
+    if not found.inputs and not found.failed:
+        looked = f"; files that were looked at: {len(found.left_out):,}" if found.left_out else ""
+        raise OSError(errno.ENOENT, f"no capture was found{looked}", os.fspath(paths[0]))
     flat = recipe.details.get("partition") is not None
     stems = assign(found.inputs, found.base, manifest, recipe.to, flat=flat)
     os.makedirs(folder, exist_ok=True)
@@ -164,14 +167,6 @@ def run_convert(
     report.files.sort(key=lambda one: order.get(one.input, -1))
     report.seconds = time.monotonic() - began
     return report
-
-
-def _check_found(found: Found, paths: Paths) -> None:
-    if found.inputs or found.failed:
-        return
-    looked = f"; files that were looked at: {len(found.left_out):,}" if found.left_out else ""
-    first = paths if isinstance(paths, str | os.PathLike) else next(iter(paths))
-    raise OSError(errno.ENOENT, f"no capture was found{looked}", os.fspath(first))
 
 
 def _plan(found: Found, stems: dict[str, str], recipe: Recipe, place: Place, report: ConvertReport) -> list[Conversion]:

@@ -94,6 +94,14 @@ def test_names(paths: list[str], names: list[str], folder: Path, out: Path, monk
     assert tree(out) == names
 
 
+def test_paths_of_any_kind(folder: Path, out: Path) -> None:
+    """One, several, and what gives them once."""
+    for paths in (str(folder), folder, [str(folder)], iter([folder])):
+        assert len(vxtap.convert(paths, out, to="pcap").files) == 3
+    with pytest.raises(FileNotFoundError, match="no capture was found"):
+        vxtap.convert((path for path in [folder / "notes*"]), out, to="pcap")
+
+
 def test_two_inputs_for_one_output(folder: Path, out: Path) -> None:
     (folder / "a").write_bytes(capture(1))
     with pytest.raises(vxtap.OptionError, match=r"in/a\.pcap and .*in/a would both be written to a\.pcap"):

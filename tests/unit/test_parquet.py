@@ -129,6 +129,15 @@ def test_compressed(out: Path, tmp_path: Path) -> None:
     assert same(pq.read_table(out / "x.gz.parquet"), expected(LONG))
 
 
+def test_what_the_documentation_says_of_files() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "convert.md").read_text()
+    width = sum(width for width, _, _ in parquet.Shape().widths)
+    rows = parquet._PART // (parquet.ROW_GROUP * width) * parquet.ROW_GROUP
+    assert f"A file has at most {rows:,} rows with these columns" in page
+    assert f"rows of a row group at most ({parquet.ROW_GROUP:,})" in page
+    assert f"\n`{' '.join(DEFAULT_COLUMNS)}`\n" in page
+
+
 # ---------------------------------------------------------------- faults
 
 
