@@ -180,6 +180,17 @@ def test_other_options(folder: Path, out: Path) -> None:
     assert [len(inner_rows(out / name)) for name in tree(out)] == [0, 0, 0]
 
 
+def test_another_predicate(folder: Path, out: Path) -> None:
+    """The inner packets have the ports 1000 and on."""
+    for where, counts in (("sport >= 1002", [1, 3, 2]), ("sport < 1002", [2, 2, 2])):
+        assert set(states(to_pcap(folder, out=out, where=where)).values()) == {"done"}
+        assert [len(inner_rows(out / name)) for name in tree(out)] == counts
+    assert set(states(to_pcap(folder, out=out, where="sport < 1002")).values()) == {"skipped"}
+    report = vxtap.convert(folder, out, where="sport == 1003")
+    assert report.frames_skipped == {"filtered": 10}
+    assert (report.decapsulated, len(report.done)) == (2, 3)
+
+
 def test_another_form_stands_beside(folder: Path, out: Path) -> None:
     to_pcap(folder, out=out)
     to_pcap(folder, out=out, to="pcapng")
