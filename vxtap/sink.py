@@ -32,6 +32,11 @@ _DESCRIPTOR = re.compile(r"/dev/(fd/\d+|std(out|err))|/proc/(self|\d+)/fd/\d+")
 _PAGE = 4096
 
 
+def beside(path: str) -> str:
+    """The name of a new file beside another one, whose place it will take when it is whole."""
+    return os.path.join(os.path.dirname(path), f".vxtap.{os.urandom(8).hex()}.part")
+
+
 class Sink:
     """An output, used as a context: `commit` makes it whole; leaving without that takes it back.
 
@@ -93,7 +98,7 @@ class Sink:
     def _open_beside(self, path: str, mode: int | None) -> io.FileIO:
         self._path = path
         # Named by us before it exists: a signal may come between its making and the next line.
-        self._beside = os.path.join(os.path.dirname(path), f".vxtap.{os.urandom(8).hex()}.part")
+        self._beside = beside(path)
         try:
             handle = os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         except OSError as error:

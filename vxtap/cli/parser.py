@@ -32,6 +32,11 @@ def numbers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"expected numbers with commas between them, got {text!r}") from None
 
 
+def names(text: str) -> str | list[str]:
+    """Read 'ts,vni', or 'all'."""
+    return text if text == "all" else [name.strip() for name in text.split(",")]
+
+
 def _lazily(command: str) -> Callable[[argparse.Namespace], int]:
     """Import a command's module only when it is run: the parser starts fast."""
 
@@ -188,6 +193,51 @@ def _add_merge(commands: _Commands, common: argparse.ArgumentParser) -> None:
     merge.set_defaults(run=_lazily("merge"))
 
 
+def _add_convert(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    convert = commands.add_parser(
+        "convert",
+        parents=[common],
+        formatter_class=_formatter,
+        help="convert many captures to Parquet files or inner captures",
+        description="Convert many captures to Parquet files or inner captures, side by side. A second run does only"
+        " what is new or has changed: DIR/manifest.jsonl says what was done. The exit status is 3 where a file failed.",
+    )
+    convert.add_argument(
+        "input", metavar="PATH", nargs="+", help="a file, a folder with those in it, or a wildcard ('**' for folders)"
+    )
+    convert.add_argument("-o", "--output", metavar="DIR", required=True, help="the folder to write to")
+    convert.add_argument(
+        "--to", choices=("pcap", "pcapng", "parquet"), default="parquet", help="what to write (default parquet)"
+    )
+    convert.add_argument(
+        "--workers", "-j", type=int, metavar="N", help="threads (default: as many as there are cores at hand)"
+    )
+    convert.add_argument(
+        "--columns",
+        type=names,
+        metavar="NAME,NAME",
+        help="of Parquet files, or 'all' (default: the useful ones; docs/convert.md has them)",
+    )
+    convert.add_argument(
+        "--addresses", choices=("text", "binary"), default="text", help="how Parquet files have them (default text)"
+    )
+    convert.add_argument(
+        "--partition", choices=("day", "vni"), help="write Parquet files into folders such as day=2026-11-24, or vni=7"
+    )
+    convert.add_argument("--row-group", type=int, metavar="ROWS", help="rows of a row group of Parquet files at most")
+    convert.add_argument(
+        "--keep-others",
+        action="store_true",
+        help="write frames that are not decapsulated as they are, on an interface of their own (pcapng)",
+    )
+    convert.add_argument(
+        "--ethernet",
+        action="store_true",
+        help="write inner packets that have no Ethernet header behind one that is made up (pcap, pcapng)",
+    )
+    convert.set_defaults(run=_lazily("convert"))
+
+
 def _add_compare(commands: _Commands, common: argparse.ArgumentParser) -> None:
     compare = commands.add_parser(
         "compare",
@@ -298,6 +348,6 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     common = _common()
 
-    for add in (_add_decap, _add_merge, _add_compare, _add_flows, _add_health, _add_info):
+    for add in (_add_decap, _add_merge, _add_convert, _add_compare, _add_flows, _add_health, _add_info):
         add(commands, common)
     return parser
