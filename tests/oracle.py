@@ -9,8 +9,8 @@ tunnels, `oracle_inner` reads the rest; `oracle_sights` and `oracle_fragments` a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
 
 from oracle_files import Capture, Fault, Frame, read_capture
 from oracle_fragments import Fragments
@@ -45,15 +45,17 @@ def decode(
     once: bool = True,
     partial: bool = False,
     timeout: float = 30,
+    where: Callable[[Row], bool] | None = None,
 ) -> Result:
-    """Decode a whole capture file; `timeout` is in seconds.
+    """Decode a whole capture file; `timeout` is in seconds, `where` tells of a row whether it is wanted.
 
     A row has two entries besides the columns. Where it is decapsulated `inner` holds the captured bytes of the inner
     frame, and `comes` sorts rows into the order in which they come: (number of a frame, rank). Ranks from 0 on are
     those of first fragments that are given up before that frame, which itself has the rank LAST.
     """
     capture = read_capture(data)
-    decoder = Decoder(ports, vnis, tunnels=tunnels, depth=depth, once=once, partial=partial, timeout=timeout)
+    how: dict[str, Any] = {"tunnels": tunnels, "depth": depth, "once": once, "partial": partial, "timeout": timeout}
+    decoder = Decoder(ports, vnis, where=where, **how)
     rows = decoder.decode(capture)
     counts = dict(Counter(row["status"] for row in rows))
     return Result(rows, counts, len(rows), capture.tail, capture.fault)
@@ -74,6 +76,10 @@ def blank_row(frame: Frame, at: int) -> Row:
     return row
 
 
+class NotWantedError(SkipError):
+    """A frame whose VNI was asked for, and for which `where` does not hold."""
+
+
 class Decoder:
     """The options, and what is remembered from one frame to the next."""
 
@@ -87,8 +93,10 @@ class Decoder:
         once: bool,
         partial: bool,
         timeout: float,
+        where: Callable[[Row], bool] | None,
     ) -> None:
         """Nothing has been seen yet."""
+        self.where = where
         self.plain = tuple(tunnels) == ("none",)
         self.wanted, self.vnis, self.depth = wanted_of(() if self.plain else tunnels, ports), vnis, depth
         self.sights = Sights() if once else None
@@ -146,7 +154,9 @@ class Decoder:
             packet = None
         if packet is not None and self.seen_before(frame, packet, row):
             raise SkipError("second_sight")
+        before = row | {"flags": set(row["flags"])}
         self.settle(frame, row, whole if frame.linktype == 1 else view, None if frame.linktype == 1 else ethertype)
+        self.ask(row, before)
 
     def seen_before(self, frame: Frame, packet: Packet, row: Row) -> bool:
         """Whether it is a second sight; only captures that tell interfaces apart have them."""
@@ -156,11 +166,13 @@ class Decoder:
         return self.sights.again(packet.whole, frame.ts, (frame.ident, index))
 
     def alone(self, frame: Frame, at: int) -> Row | None:
-        """The row of a first fragment without the others; None where it is not decapsulated."""
+        """The row of a first fragment without the others, or its outcome; None where it is lost like them."""
         row = blank_row(frame, at)
         packet = outer_packet(frame, row)
         try:
             self.behind_pieces(packet.family, packet.proto, packet.data, frame, row, first=True)
+        except NotWantedError as skip:
+            return {"status": str(skip)}  # and all else as it was, while it waited
         except SkipError:
             return None
         row["flags"].add("TRUNCATED")
@@ -177,15 +189,24 @@ class Decoder:
         self.beyond(proto, view, frame, row, first=first)
 
     def beyond(self, proto: int, view: View, frame: Frame, row: Row, *, first: bool = False) -> None:
-        """The tunnel, the filter, and the columns of a frame that is decapsulated."""
+        """The tunnel, the filters, and the columns of a frame that is decapsulated."""
         header = tunnel(proto, view, first, row, self.wanted)
         row["tunnel"], row["vni"] = header.tunnel, header.vni
         if self.vnis is not None and header.vni not in self.vnis:
             raise SkipError("filtered")
+        before = row | {"flags": set(row["flags"])}
         row["gbp"] = header.gbp
         inner = innermost(header, self.wanted, self.depth)
         row["flags"] |= inner.flags
         self.settle(frame, row, inner.view, inner.raw)
+        self.ask(row, before, cut=first)
+
+    def ask(self, row: Row, before: Row, *, cut: bool = False) -> None:
+        """Whether what is wanted holds for a row that is complete; if not, it becomes what it was before."""
+        flags = row["flags"] | ({"TRUNCATED"} if cut or row["caplen"] < row["wirelen"] else set())
+        if self.where is not None and not self.where(row | {"flags": flags}):
+            row |= before
+            raise NotWantedError("filtered")
 
     def settle(self, frame: Frame, row: Row, inner: View, raw: int | None) -> None:
         """The columns of an inner frame; `raw` is the ethertype of one without Ethernet."""
