@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vxtap.inputs import Input
 
 #: Its name, in the folder of the outputs.
-MANIFEST = "manifest.jsonl"
+MANIFEST = "_manifest.jsonl"
 
 #: A conversion has an input and a form that it is brought into; both tell one from another.
 Key = tuple[str, str]
