@@ -252,7 +252,7 @@ def scan(
         network order, IPv4 as ``::ffff:a.b.c.d``.
     batch_size : int
         Rows of a batch, at most 2^24: all have as many but the last one of a source.
-    tunnels, depth, once, partial, fragment_timeout, fragment_memory
+    where, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
 
     Returns

@@ -195,6 +195,9 @@ def test_options_reach_the_reader() -> None:
     assert vxtap.scan(NVA[0], vni=1, ports=(4789, 8472)).read_all().num_rows == 0
     plain = vxtap.scan(NVA[0], tunnels="none", columns="all")
     check(plain.read_all(), vxtap.read(NVA[0], tunnels="none"))
+    with vxtap.scan(NVA[0], where="dport == 80", columns=["src"], batch_size=10) as scan:
+        check(scan.read_all(), vxtap.read(NVA[0], where="dport == 80"))
+        assert scan.report.skipped["filtered"] > 0
     with pytest.raises(TypeError, match="unexpected keyword argument 'colums': beside those"):
         vxtap.scan(NVA[0], colums=["ts"])  # type: ignore[call-arg]
 

@@ -275,7 +275,7 @@ def test_a_destination_that_is_no_folder(folder: Path, out: Path) -> None:
 def test_folders_made_for_nothing_go(folder: Path, out: Path) -> None:
     (folder / "sub" / "b.gz").write_bytes(b"")
     to_pcap(folder / "a.pcap", folder / "sub" / "b.gz", out=out)
-    assert sorted(path.name for path in out.iterdir()) == ["a.pcap", "_manifest.jsonl"]
+    assert sorted(path.name for path in out.iterdir()) == ["_manifest.jsonl", "a.pcap"]
 
 
 @pytest.mark.parametrize(
