@@ -200,7 +200,7 @@ def _add_convert(commands: _Commands, common: argparse.ArgumentParser) -> None:
         formatter_class=_formatter,
         help="convert many captures to Parquet files or inner captures",
         description="Convert many captures to Parquet files or inner captures, side by side. A second run does only"
-        " what is new or has changed: DIR/_manifest.jsonl says what was done. The exit status is 3 where a file failed.",
+        " what is new or has changed: DIR/_manifest.jsonl has what was done. The exit status is 3 where a file failed.",
     )
     convert.add_argument(
         "input", metavar="PATH", nargs="+", help="a file, a folder with those in it, or a wildcard ('**' for folders)"
