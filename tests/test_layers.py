@@ -22,8 +22,8 @@ LAYERS = (
     "vxt_bytes vxt_slice vxt_packet vxt_stream vxt_piece",
     "vxt_hash vxt_where vxt_link vxt_text vxt_flow",
     "vxt_options",
-    "vxt_ip vxt_frame vxt_interface vxt_encap vxt_table vxt_sight vxt_datagram",
-    "vxt_vxlan vxt_geneve vxt_gre vxt_icmp vxt_inner vxt_pages vxt_pcap vxt_pcapng",
+    "vxt_terms vxt_ip vxt_frame vxt_interface vxt_encap vxt_table vxt_sight vxt_datagram",
+    "vxt_columns vxt_vxlan vxt_geneve vxt_gre vxt_icmp vxt_inner vxt_pages vxt_pcap vxt_pcapng",
     "vxt_tunnel vxt_datagrams vxt_conversation",
     "vxt_frag vxt_flows",
     "vxt_decap vxt_reader vxt_write",
@@ -36,25 +36,27 @@ LAYERS = (
     "vxtap",
     "vxtap._csrc",
     "vxtap._cmerge",
-    "vxtap._core vxtap._facts vxtap._merge vxtap._flows",
+    "vxtap._core vxtap._facts vxtap._merge vxtap._flows vxtap._columns",
     "vxtap._parts",
-    "vxtap._version vxtap.errors vxtap.enums vxtap.memory vxtap.layout vxtap.groups",
-    "vxtap.compressed vxtap.constraints vxtap.happenings vxtap.lengths vxtap.advice",
+    "vxtap._version vxtap.errors vxtap.enums vxtap.memory vxtap.layout vxtap.groups vxtap.blocks vxtap.ahead",
+    "vxtap.codecs",
+    "vxtap.compressed vxtap.extras vxtap.constraints vxtap.happenings vxtap.lengths vxtap.advice",
     "vxtap.tables vxtap.source vxtap.address vxtap.community vxtap.tunnels vxtap.evidence vxtap.corridor vxtap.roughly"
     " vxtap.sides",
     "vxtap.predicate vxtap.tokens",
     "vxtap.literals",
     "vxtap.grammar",
     "vxtap.where",
-    "vxtap.timelines vxtap.changes vxtap.options vxtap.report vxtap.sink",
-    "vxtap.rotation vxtap.clocks",
+    "vxtap.timelines vxtap.changes vxtap.window vxtap.options vxtap.report vxtap.sink",
+    "vxtap.rotation vxtap.clocks vxtap.packing vxtap.shapes vxtap.pushdown",
     "vxtap.ends vxtap.follow vxtap.splits",
     "vxtap.parts",
     "vxtap.middle",
     "vxtap.passes vxtap.pipeline",
-    "vxtap.pieces vxtap.ranges",
-    "vxtap.capture vxtap.reading vxtap.rewrite vxtap.survey",
-    "vxtap.alignment vxtap.tunnel_books vxtap.holes vxtap.oneway",
+    "vxtap.pieces vxtap.ranges vxtap.batches",
+    "vxtap.frames",
+    "vxtap.capture vxtap.reading vxtap.arrow vxtap.rewrite vxtap.survey",
+    "vxtap.alignment vxtap.polars vxtap.tunnel_books vxtap.holes vxtap.oneway",
     "vxtap.lanes",
     "vxtap.merge_report",
     "vxtap.gather",
@@ -65,9 +67,15 @@ LAYERS = (
     "vxtap.delays vxtap.sequences",
     "vxtap.streams",
     "vxtap.comparing",
+    "vxtap.crew vxtap.manifest vxtap.hive",
+    "vxtap.inputs vxtap.targets",
+    "vxtap.converting vxtap.convert_report",
+    "vxtap.parquet",
+    "vxtap.conversion",
     "vxtap.__init__",
     "vxtap.cli.text vxtap.cli.progress vxtap.cli.tables",
-    "vxtap.cli.decap vxtap.cli.info vxtap.cli.merge vxtap.cli.compare vxtap.cli.health vxtap.cli.flows",
+    "vxtap.cli.decap vxtap.cli.info vxtap.cli.merge vxtap.cli.compare vxtap.cli.health vxtap.cli.flows"
+    " vxtap.cli.convert",
     "vxtap.cli.parser",
     "vxtap.cli.__init__",
     "vxtap.__main__",
@@ -81,7 +89,7 @@ LOADERS = {
 }
 THIRD_PARTY = {"numpy", "rich"}
 # What comes with an extra: imported within functions, or in modules that are about it.
-EXTRAS = {"pyarrow", "pandas", "polars", "dask", "distributed", "fsspec", "lz4", "backports", "compression"}
+EXTRAS = {"pyarrow", "pandas", "polars", "dask", "distributed", "fsspec", "lz4", "backports", "compression", "isal"}
 # The last one only behind an #ifdef of the compiler's own: what every 64-bit x86 has.
 C_HEADERS = {"assert.h", "stdbool.h", "stddef.h", "stdint.h", "string.h", "emmintrin.h"}
 

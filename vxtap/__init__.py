@@ -14,12 +14,15 @@ from vxtap._version import __version__
 
 if TYPE_CHECKING:
     from vxtap.address import format_ip, format_mac, in_network, parse_ip, parse_mac
+    from vxtap.arrow import Scan, scan
     from vxtap.capture import Capture, open
     from vxtap.checkup import health
     from vxtap.community import community_id
     from vxtap.comparing import compare
     from vxtap.comparison import Comparison
     from vxtap.conversations import flows
+    from vxtap.conversion import convert
+    from vxtap.convert_report import ConvertReport
     from vxtap.enums import Flag, LinkType, Status, Tunnel
     from vxtap.errors import FormatError, OptionError, TruncatedError, UnsupportedError, VxtapError
     from vxtap.health_report import Health
@@ -39,6 +42,7 @@ __all__ = [
     "PACKET",
     "Capture",
     "Comparison",
+    "ConvertReport",
     "Flag",
     "FormatError",
     "Health",
@@ -48,6 +52,7 @@ __all__ = [
     "OptionError",
     "Options",
     "Report",
+    "Scan",
     "Split",
     "Status",
     "TruncatedError",
@@ -57,6 +62,7 @@ __all__ = [
     "__version__",
     "community_id",
     "compare",
+    "convert",
     "decap",
     "flows",
     "format_ip",
@@ -70,16 +76,20 @@ __all__ = [
     "parse_mac",
     "plan",
     "read",
+    "scan",
 ]
 
 _HOMES = {
     "address": ("format_ip", "format_mac", "in_network", "parse_ip", "parse_mac"),
+    "arrow": ("Scan", "scan"),
     "checkup": ("health",),
     "health_report": ("Health",),
     "capture": ("Capture", "open"),
     "reading": ("read",),
     "community": ("community_id",),
     "conversations": ("flows",),
+    "conversion": ("convert",),
+    "convert_report": ("ConvertReport",),
     "rewrite": ("decap",),
     "errors": ("FormatError", "OptionError", "TruncatedError", "UnsupportedError", "VxtapError"),
     "survey": ("info",),
@@ -94,11 +104,15 @@ _HOMES = {
     "report": ("Report",),
     "enums": ("Flag", "LinkType", "Status", "Tunnel"),
 }
+# Modules that are used by their own name, as `vxtap.arrow.schema`.
+_PARTS = ("arrow", "polars")
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its module, once."""
+    if name in _PARTS:
+        return import_module(f"vxtap.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module 'vxtap' has no attribute {name!r}")
     value = getattr(import_module(f"vxtap.{_MODULES[name]}"), name)

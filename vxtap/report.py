@@ -50,7 +50,9 @@ class Report:
     kept : Counter of str
         With ``keep_others``: why the frames that are counted as ``skipped["kept"]`` were not decapsulated.
     bytes_in, bytes_out : int
-        Read (decompressed), and written (0 where nothing is).
+        Read (decompressed), and written (0 where nothing is; of a compressed output: compressed).
+    bytes_unpacked : int
+        What was written before it was compressed; `bytes_out` where it is not compressed.
     first_ns, last_ns : int or None
         Earliest and latest time of a frame, in nanoseconds since 1970 UTC.
     no_time : int
@@ -78,6 +80,7 @@ class Report:
     kept: Counter[str] = field(default_factory=Counter)
     bytes_in: int = 0
     bytes_out: int = 0
+    bytes_unpacked: int = 0
     first_ns: int | None = None
     last_ns: int | None = None
     no_time: int = 0
@@ -101,6 +104,19 @@ class Report:
         """Latest time as ``datetime64[ns]``."""
         return _datetime64(self.last_ns)
 
+    def add(self, other: Report) -> None:
+        """Count the report of another source in."""
+        for name in ("frames", "decapsulated", "bytes_in", "no_time", "truncated_tail", "files"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.skipped += other.skipped
+        self.kept += other.kept
+        self.truncated = self.truncated or other.truncated
+        self.empty_files += other.empty_files
+        self.changed = "; ".join(filter(None, (self.changed, other.changed)))
+        first = [time for time in (self.first_ns, other.first_ns) if time is not None]
+        last = [time for time in (self.last_ns, other.last_ns) if time is not None]
+        self.first_ns, self.last_ns = min(first, default=None), max(last, default=None)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report for JSON; times as ISO 8601 UTC with nanoseconds."""
         return {
@@ -110,6 +126,7 @@ class Report:
             "kept": dict(self.kept),
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
+            "bytes_unpacked": self.bytes_unpacked,
             "first": iso_time(self.first_ns),
             "last": iso_time(self.last_ns),
             "no_time": self.no_time,

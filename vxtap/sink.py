@@ -32,6 +32,11 @@ _DESCRIPTOR = re.compile(r"/dev/(fd/\d+|std(out|err))|/proc/(self|\d+)/fd/\d+")
 _PAGE = 4096
 
 
+def beside(path: str) -> str:
+    """The name of a new file beside another one, whose place it will take when it is whole."""
+    return os.path.join(os.path.dirname(path), f".vxtap.{os.urandom(8).hex()}.part")
+
+
 class Sink:
     """An output, used as a context: `commit` makes it whole; leaving without that takes it back.
 
@@ -44,7 +49,7 @@ class Sink:
     name : str
         For messages.
     size : int
-        Bytes given to `write` so far.
+        Bytes of the output so far.
     whole_pages : bool
         Nobody looks at the file until it is whole: write pages of it, and keep back what does not fill one.
     """
@@ -93,7 +98,7 @@ class Sink:
     def _open_beside(self, path: str, mode: int | None) -> io.FileIO:
         self._path = path
         # Named by us before it exists: a signal may come between its making and the next line.
-        self._beside = os.path.join(os.path.dirname(path), f".vxtap.{os.urandom(8).hex()}.part")
+        self._beside = beside(path)
         try:
             handle = os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         except OSError as error:
@@ -105,6 +110,11 @@ class Sink:
     def _named(self, error: OSError) -> OSError:
         """The same about the target: nobody knows of the file beside it."""
         return type(error)(error.errno, error.strerror, self.name)
+
+    @property
+    def unpacked(self) -> int:
+        """Bytes given to `write` so far; `size` is another number where the output is compressed."""
+        return self.size
 
     @property
     def is_own_file(self) -> bool:

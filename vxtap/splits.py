@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class Stretch(Rotation):
     """Splits that lie side by side, as one capture."""
 
-    def __init__(self, splits: list[Split], *, rereadable: bool = False) -> None:
+    def __init__(self, splits: list[Split], *, rereadable: bool = False, ahead: bool = False) -> None:
         for split in {(one.path, one.size, one.time, one.node): one for one in splits}.values():
             split.check()
         paths: list[Source] = list(dict.fromkeys(split.path for split in splits))
-        super().__init__(paths, rereadable=rereadable)
+        super().__init__(paths, rereadable=rereadable, ahead=ahead)
         self.splits = splits
         self.number = splits[0].source
         self.begin = splits[0].start
@@ -61,6 +61,14 @@ def splits_of(source: object) -> list[Split] | None:
             raise OptionError("a list of splits holds nothing but splits")
         return list(source)
     return None
+
+
+def each_source(source: Source | list[Sources] | tuple[Sources, ...]) -> list[tuple[Sources, int]]:
+    """One source or several, as `vxtap.read` takes them: each with its number; splits side by side are one."""
+    splits = splits_of(source)
+    if splits is not None:
+        return [(list(group), group[0].source) for group in together(splits)]
+    return [(one, number) for number, one in enumerate(source if isinstance(source, list | tuple) else [source])]
 
 
 def plan(sources: Source | list[Sources] | tuple[Sources, ...], *, split: int | str = "256MB") -> list[Split]:

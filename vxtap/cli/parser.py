@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 _WIDTH = 80  # of a terminal that nobody knows
-_INPUT = "a pcap or pcapng file, gzip-compressed or not; '-'; or a quoted wildcard, 'x.pcap*', for a rotated set"
+_INPUT = (
+    "a pcap or pcapng file, compressed (gzip, zstd, lz4) or not; '-'; or a quoted wildcard, 'x.pcap*', for a rotated"
+    " set"
+)
+_OUTPUT = "where to; '-' is standard output; compressed where it ends in .gz, .zst or .lz4"
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -26,6 +30,11 @@ def numbers(text: str) -> tuple[int, ...]:
         return tuple(int(part, 0) for part in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected numbers with commas between them, got {text!r}") from None
+
+
+def names(text: str) -> str | list[str]:
+    """Read 'ts,vni', or 'all'."""
+    return text if text == "all" else [name.strip() for name in text.split(",")]
 
 
 def _lazily(command: str) -> Callable[[argparse.Namespace], int]:
@@ -112,7 +121,7 @@ def _common() -> argparse.ArgumentParser:
 
 def _add_output(command: argparse.ArgumentParser) -> None:
     """Where an inner capture goes, and how it is written."""
-    command.add_argument("-o", "--output", metavar="OUT", required=True, help="where to; '-' is standard output")
+    command.add_argument("-o", "--output", metavar="OUT", required=True, help=_OUTPUT)
     command.add_argument(
         "--format", choices=("pcap", "pcapng"), help="of the output (default: by the suffix of OUT, else pcap)"
     )
@@ -182,6 +191,51 @@ def _add_merge(commands: _Commands, common: argparse.ArgumentParser) -> None:
         "--align", action="store_true", help="find out how far the inputs' clocks are apart, and correct the times"
     )
     merge.set_defaults(run=_lazily("merge"))
+
+
+def _add_convert(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    convert = commands.add_parser(
+        "convert",
+        parents=[common],
+        formatter_class=_formatter,
+        help="convert many captures to Parquet files or inner captures",
+        description="Convert many captures to Parquet files or inner captures, side by side. A second run does only"
+        " what is new or has changed: DIR/_manifest.jsonl has what was done. The exit status is 3 where a file failed.",
+    )
+    convert.add_argument(
+        "input", metavar="PATH", nargs="+", help="a file, a folder with those in it, or a wildcard ('**' for folders)"
+    )
+    convert.add_argument("-o", "--output", metavar="DIR", required=True, help="the folder to write to")
+    convert.add_argument(
+        "--to", choices=("pcap", "pcapng", "parquet"), default="parquet", help="what to write (default parquet)"
+    )
+    convert.add_argument(
+        "--workers", "-j", type=int, metavar="N", help="threads (default: as many as there are cores at hand)"
+    )
+    convert.add_argument(
+        "--columns",
+        type=names,
+        metavar="NAME,NAME",
+        help="of Parquet files, or 'all' (default: the useful ones; docs/convert.md has them)",
+    )
+    convert.add_argument(
+        "--addresses", choices=("text", "binary"), default="text", help="how Parquet files have them (default text)"
+    )
+    convert.add_argument(
+        "--partition", choices=("day", "vni"), help="write Parquet files into folders such as day=2026-11-24, or vni=7"
+    )
+    convert.add_argument("--row-group", type=int, metavar="ROWS", help="rows of a row group of Parquet files at most")
+    convert.add_argument(
+        "--keep-others",
+        action="store_true",
+        help="write frames that are not decapsulated as they are, on an interface of their own (pcapng)",
+    )
+    convert.add_argument(
+        "--ethernet",
+        action="store_true",
+        help="write inner packets that have no Ethernet header behind one that is made up (pcap, pcapng)",
+    )
+    convert.set_defaults(run=_lazily("convert"))
 
 
 def _add_compare(commands: _Commands, common: argparse.ArgumentParser) -> None:
@@ -294,6 +348,6 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     common = _common()
 
-    for add in (_add_decap, _add_merge, _add_compare, _add_flows, _add_health, _add_info):
+    for add in (_add_decap, _add_merge, _add_convert, _add_compare, _add_flows, _add_health, _add_info):
         add(commands, common)
     return parser

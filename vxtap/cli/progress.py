@@ -14,22 +14,28 @@ _DELAY, _INTERVAL = 0.5, 0.1
 
 
 class Bar:
-    """Shows bytes, rate and time left on standard error; nothing where that is no terminal, or `quiet`."""
+    """Shows bytes, rate and time left on standard error; nothing where that is no terminal, or `quiet`.
+
+    Attributes
+    ----------
+    wanted : bool
+        Something is shown, once a job takes a while.
+    """
 
     def __init__(self, title: str, *, quiet: bool) -> None:
         self._title = title
-        self._wanted = not quiet and sys.stderr is not None and sys.stderr.isatty()
+        self.wanted = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._next = time.monotonic() + _DELAY
         self._progress: Any = None
         self._task: Any = None
 
-    def advance(self, done: int, total: int | None) -> None:
-        """`done` bytes of `total` have been read."""
-        if not self._wanted or time.monotonic() < self._next:
+    def advance(self, done: int, total: int | None, title: str = "") -> None:
+        """`done` bytes of `total` have been read; the title may say more by now."""
+        if not self.wanted or time.monotonic() < self._next:
             return
         if self._progress is None:
             self._start(total)
-        self._progress.update(self._task, completed=done)
+        self._progress.update(self._task, completed=done, description=title or self._title)
         self._next = time.monotonic() + _INTERVAL
 
     def _start(self, total: int | None) -> None:
@@ -60,7 +66,7 @@ class Bar:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
-            self._wanted = False
+            self.wanted = False
 
     def __enter__(self) -> Bar:
         return self
