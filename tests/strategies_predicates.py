@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
+import compare
 import vxtap
 from oracle_predicates import And, Chain, Column, In, Masked, Not, Number, Operand, Or, Row, Span, Tree, row_dicts
 from predicate_texts import IP_COLUMNS, MAC_COLUMNS, NAMES, Writer
@@ -208,3 +209,21 @@ def predicates(draw: Draw, rows: np.ndarray, extra: tuple[str, ...] = (), depth:
     few = rows if len(rows) < 40 else rows[:: len(rows) // 40]
     tree = Grower(draw, row_dicts(few), extra).tree(depth)
     return Predicate(tree, Writer(draw(SPACES)).write(tree))
+
+
+# ---------------------------------------------------------------- bundled captures
+
+
+BUNDLED = [path.name for path in compare.captures_in(compare.DATA)]
+
+
+@functools.cache
+def bundled(name: str, **how: Any) -> np.ndarray:
+    """All rows of a bundled capture."""
+    return vxtap.read(compare.DATA / name, **how)
+
+
+@st.composite
+def of_bundled(draw: Draw, extra: tuple[str, ...] = ("frame", "source")) -> tuple[str, Predicate]:
+    name = draw(st.sampled_from(BUNDLED))
+    return name, draw(predicates(bundled(name), extra))

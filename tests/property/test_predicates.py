@@ -6,9 +6,8 @@ Bundled captures are held against `vxtap.read` without a predicate, generated on
 from __future__ import annotations
 
 import contextlib
-import functools
+import gzip
 import io
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,11 +31,10 @@ from merged import assert_sums, merge, rows_of
 from oracle_predicates import Tree, mask
 from strategies_merge import Case, cases, merges
 from strategies_packets import Draw
-from strategies_predicates import Predicate, predicates
+from strategies_predicates import BUNDLED, Predicate, bundled, of_bundled, predicates
 from strategies_tunnels import options
 from trickle import Trickle
 
-BUNDLED = [path.name for path in compare.captures_in(compare.DATA)]
 FLAGS = {flag.name: flag.value for flag in vxtap.Flag if flag.name}
 TUNNELS = {tunnel.name: tunnel.value for tunnel in vxtap.Tunnel}
 COLUMNS = st.lists(st.sampled_from(vxtap.PACKET.names or ()), min_size=1, max_size=4, unique=True)
@@ -49,12 +47,6 @@ WINDOW = "10s"
 def holds(tree: Tree) -> Callable[[oracle.Row], bool]:
     """A predicate as the oracle of captures asks it."""
     return lambda row: oracle_predicates.holds(tree, oracle_predicates.of_oracle(row, FLAGS, TUNNELS))
-
-
-@functools.cache
-def bundled(name: str, **how: Any) -> np.ndarray:
-    """All rows of a bundled capture."""
-    return vxtap.read(compare.DATA / name, **how)
 
 
 def same(found: np.ndarray, wanted: np.ndarray) -> None:
@@ -89,12 +81,6 @@ ANY = asked(strategies.captures())
 
 
 # ---------------------------------------------------------------- rows
-
-
-@st.composite
-def of_bundled(draw: Draw, extra: tuple[str, ...] = ("frame", "source")) -> tuple[str, Predicate]:
-    name = draw(st.sampled_from(BUNDLED))
-    return name, draw(predicates(bundled(name), extra))
 
 
 @settings(max_examples=2 * EXAMPLES)
@@ -180,6 +166,28 @@ def test_generated(it: Asked, blocks: list[int], size: int, vni: list[int]) -> N
         assert columns_of(compare.see(it.data, size=size, **how).rows) == columns_of(compare.see(it.data, **how).rows)
         if it.how["tunnels"] != ("none",):
             fits(it, predicate, outcome(it, predicate, vni=vni), vni=vni)
+
+
+@settings(max_examples=EXAMPLES // 4)
+@given(of_bundled(("frame",)), st.sampled_from([1, 2]))
+def test_compressed(path: Path, it: tuple[str, Predicate], workers: int) -> None:
+    """What the columns say does not depend on how the file is stored."""
+    name, predicate = it
+    path.write_bytes(gzip.compress((compare.DATA / name).read_bytes(), 1))
+    rows = bundled(name)
+    same(vxtap.read(path, where=predicate.text, workers=workers), rows[mask(predicate.tree, rows)])
+
+
+@settings(max_examples=EXAMPLES // 4)
+@given(of_bundled(("frame",)), st.integers(1, 40))
+def test_scan(it: tuple[str, Predicate], size: int) -> None:
+    """Record batches of the rows that are left, in order."""
+    pytest.importorskip("pyarrow")
+    name, predicate = it
+    rows = bundled(name)
+    with vxtap.scan(compare.DATA / name, where=predicate.text, columns=["frame"], batch_size=size) as scan:
+        found = scan.read_all()["frame"].to_pylist()
+    assert found == rows["frame"][mask(predicate.tree, rows)].tolist()
 
 
 @settings(max_examples=EXAMPLES // 4)
@@ -358,43 +366,3 @@ def test_flows(it: tuple[str, Predicate]) -> None:
     rows = bundled(name)
     found = vxtap.flows(compare.DATA / name, where=predicate.text)
     assert columns_of(found) == columns_of(vxtap.flows(rows[mask(predicate.tree, rows)]))
-
-
-# ---------------------------------------------------------------- any text
-
-
-SIGNS = "and or not in == != < <= > >= & | ( ) , ( ) = && || ! + . : / -1 \0 \u00e9 \u096d ' \""
-WORDS = "1 0x10 443 1e9 vni dport flags src ts truncated syn tcp 10.0.0.1 10.0.0.0/8 fd00::/8 '::1' \"x\" 2026-01-01"
-TOKENS = st.sampled_from([*SIGNS.split(" "), *WORDS.split(" "), "2026-01-01T00:00:00Z", "02:00:00:00:00:01"])
-SPACED = st.lists(TOKENS, max_size=12).map(" ".join)
-TIGHT = st.lists(TOKENS, max_size=6).map("".join)
-TEXTS = st.one_of(SPACED, TIGHT, st.text(max_size=30))
-DAMAGE = st.sampled_from([*"()' x0/:=&\0\u00e9", ""])
-
-
-@contextlib.contextmanager
-def allowed() -> Iterator[None]:
-    """No error but one of the usual kind, every line of which can be printed."""
-    try:
-        yield
-    except vxtap.OptionError as error:
-        if not re.fullmatch(r"where: .+(\n.*\n *\^)?", str(error)) or not str(error).replace("\n", "").isprintable():
-            raise
-
-
-@settings(max_examples=5 * EXAMPLES)
-@given(TEXTS)
-def test_any_text(text: str) -> None:
-    """It is a predicate, or the error says where it is none."""
-    with allowed():
-        vxtap.Options(where=text)
-
-
-@given(of_bundled(), st.data())
-def test_damaged_text(it: tuple[str, Predicate], data: st.DataObject) -> None:
-    """A predicate with a character less, more, or another one: never anything but a predicate or an error."""
-    text = it[1].text
-    at = data.draw(st.integers(0, len(text)))
-    text = text[:at] + data.draw(DAMAGE) + text[at + data.draw(st.integers(0, 2)) :]
-    with allowed():
-        vxtap.read(compare.DATA / it[0], where=text)
