@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import compare
+import everything
 import vxtap
 from oracle_predicates import And, Chain, Column, In, Masked, Not, Number, Operand, Or, Row, Span, Tree, row_dicts
 from predicate_texts import IP_COLUMNS, MAC_COLUMNS, NAMES, Writer
@@ -215,15 +216,27 @@ def predicates(draw: Draw, rows: np.ndarray, extra: tuple[str, ...] = (), depth:
 
 
 BUNDLED = [path.name for path in compare.captures_in(compare.DATA)]
+EVERYTHING = "everything"
+
+
+def source_of(name: str) -> Any:
+    """A bundled capture, or the one with a frame of every kind."""
+    return everything.DATA if name == EVERYTHING else compare.DATA / name
+
+
+def bytes_of(name: str) -> bytes:
+    source = source_of(name)
+    return source if isinstance(source, bytes) else bytes(source.read_bytes())
 
 
 @functools.cache
 def bundled(name: str, **how: Any) -> np.ndarray:
-    """All rows of a bundled capture."""
-    return vxtap.read(compare.DATA / name, **how)
+    """All rows of such a capture."""
+    return vxtap.read(source_of(name), **how)
 
 
 @st.composite
 def of_bundled(draw: Draw, extra: tuple[str, ...] = ("frame", "source")) -> tuple[str, Predicate]:
-    name = draw(st.sampled_from(BUNDLED))
+    """One of them, and a predicate on its rows."""
+    name = draw(st.sampled_from([*BUNDLED, *BUNDLED[-3:-2], EVERYTHING, EVERYTHING, EVERYTHING]))
     return name, draw(predicates(bundled(name), extra))

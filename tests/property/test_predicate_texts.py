@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import compare
 import vxtap
-from strategies_predicates import Predicate, of_bundled
+from strategies_predicates import Predicate, of_bundled, source_of
 
 EXAMPLES = settings().max_examples
 
@@ -49,4 +48,4 @@ def test_damaged_text(it: tuple[str, Predicate], data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(text)))
     text = text[:at] + data.draw(DAMAGE) + text[at + data.draw(st.integers(0, 2)) :]
     with allowed():
-        vxtap.read(compare.DATA / it[0], where=text)
+        vxtap.read(source_of(it[0]), where=text)
