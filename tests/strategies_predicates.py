@@ -205,6 +205,16 @@ class Grower:
 
 
 @st.composite
+def of_times(draw: Draw, rows: np.ndarray) -> Predicate:
+    """A predicate on times alone."""
+    grower = Grower(draw, row_dicts(rows))
+    parts = [grower.times() for _ in range(grower.pick([1, 1, 2, 3]))]
+    tree = grower.pick([And, Or])(parts) if len(parts) > 1 else parts[0]
+    tree = Not(tree) if grower.coin() else tree
+    return Predicate(tree, Writer(draw(SPACES)).write(tree))
+
+
+@st.composite
 def predicates(draw: Draw, rows: np.ndarray, extra: tuple[str, ...] = (), depth: int = 3) -> Predicate:
     """A predicate on rows like these; `extra` are columns that mean something only in some ways of reading."""
     few = rows if len(rows) < 40 else rows[:: len(rows) // 40]

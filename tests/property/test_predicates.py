@@ -31,7 +31,17 @@ from merged import assert_sums, merge, rows_of
 from oracle_predicates import Tree, mask
 from strategies_merge import Case, cases, merges
 from strategies_packets import Draw
-from strategies_predicates import BUNDLED, Predicate, bundled, bytes_of, of_bundled, predicates, source_of
+from strategies_predicates import (
+    BUNDLED,
+    EVERYTHING,
+    Predicate,
+    bundled,
+    bytes_of,
+    of_bundled,
+    of_times,
+    predicates,
+    source_of,
+)
 from strategies_tunnels import options
 from trickle import Trickle
 
@@ -90,6 +100,14 @@ def test_bundled(it: tuple[str, Predicate], partial: bool) -> None:
     name, predicate = it
     rows = bundled(name, partial=partial)
     same(vxtap.read(source_of(name), where=predicate.text, partial=partial), rows[mask(predicate.tree, rows)])
+
+
+@settings(max_examples=EXAMPLES // 2)
+@given(of_times(bundled(EVERYTHING)))
+def test_times(predicate: Predicate) -> None:
+    """Where one frame has no time."""
+    rows = bundled(EVERYTHING)
+    same(vxtap.read(source_of(EVERYTHING), where=predicate.text), rows[mask(predicate.tree, rows)])
 
 
 def test_the_predicates_tell_rows_apart() -> None:

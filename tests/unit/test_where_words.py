@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import build
+import build_tunnels
+import compare
+import oracle
 import vxtap
+from build import TCP, eth, ipv4, tcp
+from build_fragments import fragments
 from everything import ALL, MIDNIGHT, NONE, NUMBERS, ROWS, SAME, SECOND, A, B, C, ask, assert_same, ip, ts, within
 
 
@@ -309,3 +315,38 @@ def test_masks_of_all_bits() -> None:
 )
 def test_precedence(text: str, wanted: np.ndarray) -> None:
     assert_same(text, wanted)
+
+
+# ---------------------------------------------------------------- first fragments that go on alone
+
+
+LATE = compare.DATA / "18-filter4789-frag-nva1.pcap"
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("frame & 1", lambda row: row["frame"] % 2 == 1),
+        ("flags & truncated", lambda row: "TRUNCATED" in row["flags"]),
+        ("not flags & truncated", lambda row: "TRUNCATED" not in row["flags"]),
+        ("caplen < wirelen", lambda row: len(row["inner"]) < row["wirelen"]),
+    ],
+)
+def test_partial(text: str, holds: Any) -> None:
+    """They are asked about when they are given up, as they are then, and what is not wanted of them is filtered."""
+    data = LATE.read_bytes()
+    result = oracle.decode(data, partial=True, where=holds)
+    assert not compare.differences(data, result=result, partial=True, where=text)
+    assert 0 < result.counts["decapsulated"] < len(vxtap.read(LATE, partial=True))
+    assert result.counts["filtered"] > 0
+
+
+def test_partial_of_gre() -> None:
+    """GRE has no length of its own: it ends with the piece, and is TRUNCATED nevertheless, also to who asks."""
+    packet = build.ipv4(build_tunnels.gre(eth(ipv4(tcp(bytes(99)), TCP)), key=9), build_tunnels.GRE)
+    data = build.pcap([(0, eth(fragments(packet, [64])[0]))])
+    how: dict[str, Any] = {"tunnels": "gre", "partial": True}
+    (row,) = vxtap.read(data, **how)
+    assert (row["caplen"], bool(row["flags"] & vxtap.Flag.TRUNCATED)) == (row["wirelen"], True)
+    assert len(vxtap.read(data, where="flags & truncated and caplen == wirelen", **how)) == 1
+    assert len(vxtap.read(data, where="not flags & truncated", **how)) == 0
