@@ -7,7 +7,8 @@
     python benchmarks/job.py convert IN -o FOLDER [--columns ts,vni] [--workers N]
     python benchmarks/job.py encode IN -o OUT.parquet [--columns ts,vni]
 
-`encode` is no job of vxtap's but the floor of `convert`: pyarrow writes a Parquet file of what `scan` gave before.
+`encode` is no job of vxtap's but the floor of `convert`: pyarrow alone writes a Parquet file, in the same way, of
+batches that are in memory before.
 
 Prints `packets N seconds S`; with `--check` also what the peers print (see peers/answer.py), after making sure that
 fewer columns or more workers change nothing.
@@ -100,19 +101,24 @@ def convert(asked: argparse.Namespace) -> Call:
 
     _ = vxtap.convert, pq.ParquetWriter
     columns = {} if asked.columns is None else {"columns": asked.columns}
-    return lambda: vxtap.convert([asked.source], asked.output, to="parquet", **columns, **workers(asked))
+    return lambda: vxtap.convert(asked.source, asked.output, to="parquet", **columns, **workers(asked)).decapsulated
 
 
 def encode(asked: argparse.Namespace) -> Call:
     import pyarrow as pa
     import pyarrow.parquet as pq
+    from vxtap.parquet import ROW_GROUP, _how
 
-    table = vxtap.scan(asked.source, columns=asked.columns).read_all()
+    with vxtap.scan(asked.source, columns=asked.columns, batch_size=ROW_GROUP) as packets:
+        batches = list(packets)
+    schema = packets.schema
     pa.set_cpu_count(1)
 
     def call() -> int:
-        pq.write_table(table, asked.output, compression="zstd")
-        return table.num_rows
+        with pq.ParquetWriter(asked.output, schema, **_how(schema)) as file:
+            for batch in batches:
+                file.write_batch(batch)
+        return sum(batch.num_rows for batch in batches)
 
     return call
 
