@@ -41,6 +41,7 @@ class Abilities:
 
     itemsize: int
     workers: frozenset[str]  # of `read`, `decap` and `command`: what can be told how many
+    parts: frozenset[str]  # of `PARTS`, and "pyarrow"
 
     def one(self, what: str) -> list[str]:
         """The options for one worker, where there could be more."""
@@ -50,23 +51,32 @@ class Abilities:
         """Why a case of several workers cannot be measured, if so."""
         return "" if what in self.workers else "this version has no workers here"
 
+    def lacks(self, *parts: str) -> str:
+        """Why a case that needs these parts, and pyarrow, cannot be measured, if so."""
+        if "pyarrow" not in self.parts:
+            return "pyarrow is not installed"
+        return next((f"this version has no {part}" for part in parts if part not in self.parts), "")
 
-ASK = """
-import inspect, vxtap
-print(vxtap.PACKET.itemsize, *(name for name in ("read", "decap") if "workers" in
-      inspect.signature(getattr(vxtap, name)).parameters))
+
+PARTS = ("scan", "convert", "where")
+ASK = f"""
+import importlib.util as u, inspect, vxtap
+print(vxtap.PACKET.itemsize)
+print(*(name for name in ("read", "decap") if "workers" in inspect.signature(getattr(vxtap, name)).parameters))
+print(*(name for name in {PARTS} if hasattr(vxtap, name) or u.find_spec("vxtap." + name)),
+      *(name for name in ("pyarrow",) if u.find_spec(name)))
 """
 
 
 def abilities(out: Path) -> Abilities:
     """Ask the vxtap that this Python finds."""
     done = subprocess.run([*PYTHON, "-c", ASK], check=True, capture_output=True, text=True)
-    itemsize, *workers = done.stdout.split()
+    itemsize, workers, parts = (line.split() for line in done.stdout.splitlines())
     command = [*VXTAP, "decap", str(SMALL), "-o", str(out), "--workers", "1", "--quiet"]
     if subprocess.run(command, check=False, capture_output=True).returncode == 0:
         workers.append("command")
     out.unlink(missing_ok=True)
-    return Abilities(int(itemsize), frozenset(workers))
+    return Abilities(int(itemsize[0]), frozenset(workers), frozenset(parts))
 
 
 @dataclass(frozen=True, slots=True)

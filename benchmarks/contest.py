@@ -1,12 +1,14 @@
 """The comparisons with the peers: every one and every job it does, against the floor, packet by packet."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import exports
 import machine
-from cases import FIELD_COLUMNS, Bench, checks_fields, checks_inner
+from cases import FIELD_COLUMNS, PYTHON, Bench, checks_fields, checks_inner
+from environments import PEERS as SCRIPTS
 from environments import MissingError, Ready, Venv
 from measure import Case
 from peers import ALL, JOBS, PEERS, Peer, check_answer
@@ -14,6 +16,9 @@ from report import VXTAP
 from traffic import FIELDS
 
 import data
+
+SCRIPT = SCRIPTS / "with_vxtap.py"
+FEWER = 5  # rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +33,18 @@ class Contest:
         """The floor of a job."""
         if job == "inner":
             return self.bench.copy(self.source)
+        if job == "parquet":
+            columns, out = ",".join(FIELD_COLUMNS), str(self.bench.meter.table)
+            return self.bench.job("encode", self.source, "--columns", columns, "-o", out)
         return self.bench.walk(self.source, str(FIELDS.itemsize))
 
     def packets(self, peer: Peer, job: str) -> int:
         wanted = peer.packets(job)
         return min(wanted if wanted == ALL or not self.quick else wanted // 10, data.facts_of(self.source).packets)
+
+    def rounds(self, job: str) -> int:
+        """Fewer where the floor takes its time."""
+        return min(FEWER, self.bench.meter.rounds) if job == "parquet" else 0
 
     def ours(self) -> Iterator[Case]:
         """What vxtap does, on one core."""
@@ -51,6 +63,28 @@ class Contest:
         for name, command in ((VXTAP, inner), (f"{VXTAP}.decap(), the call alone", call)):
             check = checks_inner(bench, source, command)
             yield case(key="inner", name=name, ours=command, against=self.against("inner"), check=check)
+        yield from self.our_files(case)
+
+    def our_files(self, case: Callable[..., Case]) -> Iterator[Case]:
+        """Parquet, by the command and by ten lines of Python."""
+        bench, source, columns = self.bench, self.source, ",".join(FIELD_COLUMNS)
+        lines = [*PYTHON, str(SCRIPT), "parquet", str(source), str(bench.meter.table)]
+        command = exports.convert(bench, source, "-j", "1", "--columns", columns)
+        call = bench.job("convert", source, "--columns", columns, "--workers", "1", "-o", str(bench.meter.folder))
+        for name, ours, parts in (
+            (VXTAP, command, ("scan", "convert")),
+            (f"{VXTAP}.convert(), the call alone", call, ("scan", "convert")),
+            (f"{VXTAP}.scan() in ten lines", lines, ("scan",)),
+        ):
+            yield case(
+                key="parquet",
+                name=name,
+                ours=ours,
+                against=self.against("parquet"),
+                check=exports.checks_parquet(bench, source, ours),
+                reason=bench.able.lacks(*parts),
+                rounds=self.rounds("parquet"),
+            )
 
     def theirs(self, name: str, job: str, ready: Ready) -> Case:
         """What one of them does."""
@@ -58,7 +92,7 @@ class Contest:
         packets, cut = self.packets(peer, job), self.source
         if packets < whole:
             cut = data.ensure(data.facts_of(self.source).shape, packets=packets, folder=self.source.parent)
-        line = peer.line(ready, job, cut, self.bench.out)
+        line = peer.line(ready, job, cut, self.bench.meter.output(job))
         return Case(
             key=job,
             name=name,
@@ -67,6 +101,8 @@ class Contest:
             against=self.against(job),
             check=partial(check_answer, peer, job, line, cut, self.bench.meter),
             packets=(packets, whole),
+            rounds=self.rounds(job),
+            reason=self.bench.able.lacks("scan") if job == "parquet" else "",  # the floor's
         )
 
     def cases(self) -> Iterator[Case]:

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-from traffic import CHUNK, SHAPES, START, Chunk, Maker
+from traffic import CHUNK, SHAPES, START, Chunk, Maker, few
 
 FILE_HEADER = 24
 
@@ -37,6 +37,7 @@ PINNED: dict[tuple[str, int], str] = {
     ("imix", 200_000): "41ea0fa5fccd9719c1d2dc8e057d601cd3e1f5bb48e55ac37bb2832a34c588b2",
     ("imix", 1_000_000): "733d302cf015fdc66f62c0f840f6fb0629f618343398cdef7e2c4432b64eb07e",
     ("imix", 1_180_000): "86056b1f0ff3a6e15776666f34788d933cbf3ceccfbb8376c368efc3d3b60b62",
+    ("imix", 2_360_000): "47ec0d528f3a4587350cb09e93ea8ad563ccfbef9401b8b593637a52f74f52c5",
     ("imix", 4_750_000): "4306577b041b4d4e7113d388183b5f221d71ac7d08b04fc8dd957be5e78a6a1a",
     ("mtu", 50_000): "4275674c31bd2c29d9937a2113a8dc4ae8936902ae6964b50565b589342f7d93",
     ("mtu", 125_000): "463309e18b4ee879eddaf8f8c69d317e62d12e401b0c35c18016e761af914314",
@@ -67,6 +68,7 @@ class Facts:
     clock: int  # sum of the VXLAN packets' times, in microseconds
     vnis: dict[str, int]  # how many packets each has
     fields_sha256: str  # of the rows of traffic.FIELDS, one after the other
+    few: int  # of these rows, those that fulfil traffic.FEW
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class Tally:
     frames: int = 0
     bytes: int = 0
     clock: int = 0
+    few: int = 0
     vnis: Counter[int] = field(default_factory=Counter)
     hashed: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     fields: "hashlib._Hash" = field(default_factory=hashlib.sha256)
@@ -85,6 +88,7 @@ class Tally:
         self.bytes += len(chunk.inner)
         begin = START * 1_000_000  # left out of the sum, which would not fit into 64 bits
         self.clock += int((chunk.fields["ts"] - np.uint64(begin)).sum()) + len(chunk.fields) * begin
+        self.few += int(few(chunk.fields).sum())
         self.vnis.update(chunk.fields["vni"].tolist())
         self.hashed.update(chunk.inner)
         self.fields.update(chunk.fields.tobytes())
@@ -97,6 +101,7 @@ class Tally:
             clock=self.clock,
             vnis={str(vni): self.vnis[vni] for vni in sorted(self.vnis)},
             fields_sha256=self.fields.hexdigest(),
+            few=self.few,
             **others,
         )
 

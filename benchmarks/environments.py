@@ -60,21 +60,23 @@ class Venv:
     script: str
     packages: tuple[str, ...] = ()
     program: str = ""  # of the environment, instead of a script
+    tools: tuple["Program", ...] = ()  # that it starts
 
     def prepare(self, folder: Path) -> Ready:
+        tools = [tool.prepare(folder).version for tool in self.tools]
         home = folder / (self.packages[0] if self.packages else "python")
         python = home / "bin" / "python"
-        stamp = home / "ready"
-        if not stamp.exists():
+        stamp, wanted = home / "ready", " ".join(self.packages)
+        if not stamp.exists() or stamp.read_text() != wanted:
             said([sys.executable, "-m", "venv", "--clear", str(home)])
             if self.packages:
                 said([str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *self.packages])
-            stamp.touch()
+            stamp.write_text(wanted)
         ask = "import platform; print('Python', platform.python_version())"
         if self.packages:
             ask = f"import importlib.metadata as m; print('{self.packages[0]}', m.version('{self.packages[0]}'))"
         command = [str(home / "bin" / self.program)] if self.program else [str(python), str(PEERS / self.script)]
-        return Ready(command, said([str(python), "-c", ask]))
+        return Ready(command, ", ".join([said([str(python), "-c", ask]), *tools]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """One comparison: the answer first, then interleaved pairs, and what remains of them."""
 
+import shutil
 import statistics
 import sys
 from collections.abc import Callable
@@ -23,7 +24,7 @@ class Case:
     ours: list[str] = field(default_factory=list)
     against: list[str] = field(default_factory=list)
     check: Callable[[], None] = lambda: None  # raises where the answer is wrong
-    packets: tuple[int, int] = (1, 1)  # of each side; times are compared per packet
+    packets: tuple[int, int] = (1, 1)  # of each side; times are compared per packet, and rates told in them
     rounds: int = 0  # 0: as many as asked for
     reason: str = ""  # why it is not measured
 
@@ -58,7 +59,10 @@ class Result:
         """What a target is about, round by round."""
         if unit == "ms":
             return [1000 * (one - two) for one, two in zip(self.ours, self.against, strict=True)]
-        return [self.peaks[0] - self.peaks[1]] if unit == "MiB" else self.ratios
+        if unit == "M/s":
+            return [self.packets[0] / one / 1e6 for one in self.ours]
+        peaks = {"MiB": self.peaks[0] - self.peaks[1], "MiB in all": self.peaks[0]}
+        return [peaks[unit]] if unit in peaks else self.ratios
 
 
 def spread(values: list[float]) -> tuple[float, float, float, float]:
@@ -100,14 +104,23 @@ class Meter:
 
     @property
     def folder(self) -> Path:
-        """For commands that write several files."""
+        """For commands that write several files, or one of another kind."""
         return self.out.with_suffix(".copies")
+
+    @property
+    def table(self) -> Path:
+        """For commands that write one Parquet file."""
+        return self.folder / "out.parquet"
+
+    def output(self, job: str) -> Path:
+        """Where a job of the peers writes to."""
+        return self.table if job == "parquet" else self.out
 
     def clear(self) -> None:
         self.out.unlink(missing_ok=True)
-        self.folder.mkdir(exist_ok=True)
-        for file in self.folder.iterdir():
-            file.unlink()
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+        self.folder.mkdir()
 
     def run(self, command: list[str]) -> Run:
         self.clear()

@@ -1,7 +1,8 @@
 """What a user would take instead of vxtap: how each is had, how it is called, and how its answer is checked.
 
-Two jobs. `fields`: time, VNI, inner addresses, protocol and ports of every packet. `inner`: a capture of the inner
-frames. Each peer gets as many packets as it manages in a second or two, and is compared per packet.
+Three jobs. `fields`: time, VNI, inner addresses, protocol and ports of every packet. `inner`: a capture of the inner
+frames. `parquet`: the fields as a Parquet file. Each peer gets as many packets as it manages in a second or two, and
+is compared per packet.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import check
+import columns
 import texts
 from environments import Compiled, Need, Program, Ready, Venv
 from measure import Meter
@@ -21,13 +23,16 @@ sys.path.insert(0, str(Path(__file__).with_name("peers")))
 
 import answer
 
-JOBS = {"fields": "fields", "inner": "inner capture"}
+JOBS = {"fields": "fields", "inner": "inner capture", "parquet": "Parquet file"}
 ALL = 1 << 62  # as many packets as the capture has
-TSHARK = ["-n", "-Y", "vxlan", "-T", "fields", "-E", "occurrence=l", "-o", "tcp.analyze_sequence_numbers:FALSE"]
+TEXT = ["-n", "-Y", "vxlan", "-T", "fields", "-E", "occurrence=l", "-o", "tcp.analyze_sequence_numbers:FALSE"]
 PORT = "udp dst port 4789"
+TSHARK = Program("tshark")
+PANDAS = ("pandas", "pyarrow")
 
 Command = Callable[[list[str], str, str], list[str]]
 Rows = Callable[[Iterable[str]], Iterator[tuple[int, ...]]]
+Table = Callable[[Path], columns.Numbers]
 
 
 def shell(text: str, *words: str) -> list[str]:
@@ -41,7 +46,7 @@ def into(out: str, command: list[str]) -> list[str]:
 
 
 def tshark(program: list[str], source: str, out: str) -> list[str]:
-    return into(out, [*program, "-r", source, *TSHARK, *(word for name in texts.TSHARK for word in ("-e", name))])
+    return into(out, [*program, "-r", source, *TEXT, *(word for name in texts.TSHARK for word in ("-e", name))])
 
 
 def tcpdump(program: list[str], source: str, out: str) -> list[str]:
@@ -58,7 +63,8 @@ def filtered_editcap(program: list[str], source: str, out: str) -> list[str]:
 
 
 def pcaptoparquet(program: list[str], source: str, out: str) -> list[str]:
-    return [*program, "-i", source, "-o", out, "-f", "txt"]
+    form = "parquet" if out.endswith(".parquet") else "txt"
+    return [*program, "-i", source, "-o", out, "-f", form]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +74,20 @@ class Peer:
     need: Need
     fields: int = 0  # packets it gets for each job; 0: it cannot do it
     inner: int = 0
+    parquet: int = 0
     command: Command | None = None  # None: our own, called as peers/answer.py says
     rows: Rows | None = None  # makes numbers of the text it writes; without one it tells them itself
+    table: Table = columns.fields  # makes numbers of the Parquet file in a folder
     words: str  # what it does more or less than vxtap
 
     def packets(self, job: str) -> int:
-        return self.fields if job == "fields" else self.inner
+        return {"fields": self.fields, "inner": self.inner, "parquet": self.parquet}[job]
 
     def line(self, ready: Ready, job: str, source: Path, out: Path) -> list[str]:
         """The command that does the job."""
         if self.command is not None:
             return self.command(ready.command, str(source), str(out))
-        return [*ready.command, job, str(source), *([str(out)] if job == "inner" else [])]
+        return [*ready.command, job, str(source), *([] if job == "fields" else [str(out)])]
 
 
 PEERS: dict[str, Peer] = {
@@ -96,9 +104,10 @@ PEERS: dict[str, Peer] = {
         words="objects for many protocols; no VXLAN, no SLL2, no reassembly unless asked for",
     ),
     "numpy by hand": Peer(
-        need=Venv("by_numpy.py", ("numpy",)),
+        need=Venv("by_numpy.py", ("numpy", "pyarrow")),
         fields=ALL,
         inner=ALL,
+        parquet=ALL,
         words="the file in memory; IPv4 outside, no VLAN tags, no fragments, classic pcap of one kind",
     ),
     "struct by hand": Peer(
@@ -114,15 +123,17 @@ PEERS: dict[str, Peer] = {
         words="libpcap's formats, filters and live capture; the layers are taken apart by hand",
     ),
     "dpkt": Peer(
-        need=Venv("with_dpkt.py", ("dpkt",)),
+        need=Venv("with_dpkt.py", ("dpkt", *PANDAS)),
         fields=50_000,
         inner=50_000,
+        parquet=50_000,
         words="objects for many protocols, to change and to build packets; no VXLAN, no reassembly",
     ),
     "scapy": Peer(
-        need=Venv("with_scapy.py", ("scapy",)),
+        need=Venv("with_scapy.py", ("scapy", *PANDAS)),
         fields=4_000,
         inner=4_000,
+        parquet=4_000,
         words="builds, changes, sends and dissects hundreds of protocols, VXLAN too",
     ),
     "pypcapkit": Peer(
@@ -131,23 +142,30 @@ PEERS: dict[str, Peer] = {
         words="every header as an object with names for its values; no VXLAN",
     ),
     "pyshark": Peer(
-        need=Venv("with_pyshark.py", ("pyshark",)),
+        need=Venv("with_pyshark.py", ("pyshark",), tools=(TSHARK,)),
         fields=200,
         words="all that tshark dissects, as Python objects; needs tshark",
     ),
     "pcaptoparquet": Peer(
         need=Venv("", ("pcaptoparquet",), program="pcaptoparquet"),
         fields=10_000,
+        parquet=10_000,
         command=pcaptoparquet,
         rows=texts.pcaptoparquet,
+        table=columns.pcaptoparquet,
         words="Parquet, and some application protocols; the VNI is inside a text",
     ),
     "`tshark -T fields`": Peer(
-        need=Program("tshark"),
+        need=TSHARK,
         fields=50_000,
         command=tshark,
         rows=texts.tshark,
         words="any field of 3,000 protocols, reassembly; text that has to be read again",
+    ),
+    "`tshark -T fields`, read by pandas": Peer(
+        need=Venv("with_tshark.py", PANDAS, tools=(TSHARK,)),
+        parquet=50_000,
+        words="any field of 3,000 protocols, reassembly; the text in memory as a table; uses two cores",
     ),
     "`tcpdump`": Peer(
         need=Program("tcpdump"),
@@ -173,10 +191,10 @@ PEERS: dict[str, Peer] = {
 
 def check_rows(rows: Iterable[tuple[int, ...]], facts: data.Facts) -> None:
     """Numbers made of text, as if the peer had told them."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    if not columns:
+    found = [list(column) for column in zip(*rows, strict=True)]
+    if not found:
         raise check.WrongAnswerError("no packets")
-    check.check_fields(" ".join(["packets", str(len(columns[0])), *answer.tell(columns)]), facts)
+    check.check_fields(" ".join(["packets", str(len(found[0])), *answer.tell(found)]), facts)
 
 
 def check_packed(out: Path, facts: data.Facts) -> None:
@@ -189,6 +207,10 @@ def check_packed(out: Path, facts: data.Facts) -> None:
 def check_answer(peer: Peer, job: str, command: list[str], source: Path, meter: Meter) -> None:
     """Run the peer once, and raise unless it found what the capture holds."""
     facts = data.facts_of(source)
+    if job == "parquet":
+        meter.run(command)
+        columns.check_parquet(meter.folder, facts, peer.table)
+        return
     told = job == "fields" and peer.command is None
     if told and isinstance(peer.need, Compiled):
         meter.run([*command, str(meter.out)])

@@ -45,18 +45,28 @@ def target_row(result: Result, target: Target) -> list[str]:
     if result.reason:
         return [target.job, result.capture, "", target.against, "", result.reason, *aims, "not measured"]
     values = result.values(target.unit)
-    median = statistics.median(values)
-    if target.unit == "MiB":
-        sides = [f"{peak:.1f} MiB" for peak in result.peaks]
-        shown = f"**{median:.1f}** MiB more"
-    else:
-        sides = [duration(seconds) for seconds in result.seconds]
-        shown = with_spread(values) if target.unit == "x" else f"{with_spread(values, 1)} ms more"
-    verdict = target.verdict(median, result.megabytes)
+    verdict = target.verdict(statistics.median(values), result.megabytes)
     _, first, third, _ = spread(values)
     if first <= target.limit < third and result.megabytes >= target.least:
         verdict += ", unsure"
-    return [target.job, result.capture, sides[0], target.against, sides[1], shown, *aims, verdict]
+    sides = sides_of(result, target)
+    return [target.job, result.capture, sides[0], target.against, sides[1], measured(result, target), *aims, verdict]
+
+
+def sides_of(result: Result, target: Target) -> list[str]:
+    """What each of both took: time, or memory."""
+    if target.unit.startswith("MiB"):
+        return [f"{peak:.1f} MiB" for peak in result.peaks]
+    return [duration(seconds) for seconds in result.seconds]
+
+
+def measured(result: Result, target: Target) -> str:
+    """What the target is about, with its spread where there is one; of a rate, also how far from the floor it is."""
+    values, of = result.values(target.unit), target.of
+    is_peak = target.unit.startswith("MiB")  # of all rounds: one number
+    shown = f"**{values[0]:.{of.digits}f}**" if is_peak else with_spread(values, of.digits)
+    beside = f"; {statistics.median(result.ratios):.2f} times the floor" if of.is_rate else ""
+    return f"{shown}{of.word}{of.more}{beside}"
 
 
 def line(result: Result) -> str:
@@ -75,7 +85,7 @@ def targets_table(results: list[Result]) -> str:
         "it took",
         "measured against",
         "took",
-        f"median ratio {SPREAD}",
+        f"median {SPREAD}",
         "target",
         "stretch",
         "verdict",
@@ -86,6 +96,10 @@ def targets_table(results: list[Result]) -> str:
 
 #: what has neither a target nor a rival: results whose names are two, with a bar between
 TABLES = {
+    "compressed": (
+        "Compressed captures",
+        "An inner capture of a compressed one, against the program that does no more than to uncompress it.",
+    ),
     "floor": ("The floors", "What cannot be avoided, measured against each other."),
     "function": (
         "Functions",
@@ -126,6 +140,7 @@ FLOOR_OF = {
     "fields": "Time, VNI, inner addresses, protocol and ports of every packet; the floor walks over the record headers "
     "and stores as many bytes for each packet.",
     "inner": "A capture of the inner frames; the floor is `cp` of the file.",
+    "parquet": "A Parquet file of the same seven columns; the floor is pyarrow encoding them from memory, one thread.",
 }
 
 

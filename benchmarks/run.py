@@ -18,9 +18,11 @@ from pathlib import Path
 
 import cases
 import contest
+import exports
 import forms
 import functions
 import machine
+import packed
 import picture
 import report
 from measure import Case, Meter, Result
@@ -30,6 +32,7 @@ import data
 FULL = {"imix": 1_000_000, "mtu": 125_000, "flood": 1_500_000}
 QUICK = {"imix": 200_000, "mtu": 50_000, "flood": 200_000}
 MERGED = ("imix", 1_180_000)  # 500 MB, of which there are two
+CONVERTED = ("imix", 2_360_000)  # a little over 1 GB
 LARGE = ("imix", 4_750_000)  # a little over 2 GB
 GROWTH = (1_000_000, 10_000_000)  # packets of a flood
 
@@ -55,6 +58,9 @@ def all_cases(bench: cases.Bench, scratch: Path, options: argparse.Namespace) ->
     yield from cases.stages(bench, mtu)
     several = imix if options.quick else data.ensure(MERGED[0], packets=MERGED[1], folder=options.folder)
     yield from cases.merges(bench, several)
+    yield from exports.scans(bench, imix)
+    whole = imix if options.quick else data.ensure(CONVERTED[0], packets=CONVERTED[1], folder=options.folder)
+    yield from exports.converts(bench, whole)
     yield from cases.memories(bench, [*large, imix, blocks, forms.ensure("fragments", mtu), flood])
     if options.large:
         few, many = (data.ensure("flood", packets=packets, folder=scratch) for packets in GROWTH)
@@ -62,6 +68,7 @@ def all_cases(bench: cases.Bench, scratch: Path, options: argparse.Namespace) ->
     else:
         yield from cases.no_growth("takes --large")
     yield from contest.Contest(bench, imix, options.quick).cases()
+    yield from packed.cases(bench, imix)
     yield from cases.floors(bench, imix)
 
 

@@ -1,7 +1,10 @@
 """With dpkt, which knows no VXLAN: the eight bytes are taken apart here."""
 
+from collections.abc import Iterator
+
 import answer
 import dpkt
+import dpkt.utils
 
 PORT = 4789
 
@@ -21,19 +24,29 @@ def tunnelled(data: bytes, link: object) -> bytes | None:
     return None
 
 
-def fields(path: str) -> answer.Columns:
-    rows = []
+def packets(path: str) -> Iterator[tuple[object, ...]]:
+    """The fields of every packet; addresses as they stand in it."""
     with open(path, "rb") as file:
         capture, link = reader(file)
         for ts, data in capture:
             found = tunnelled(data, link)
-            if found is None:
-                continue
-            ip = dpkt.ethernet.Ethernet(found[8:]).data
-            row = round(ts * 1_000_000), int.from_bytes(found[4:7], "big")
-            ends = int.from_bytes(ip.src, "big"), int.from_bytes(ip.dst, "big")
-            rows.append((*row, *ends, ip.p, ip.data.sport, ip.data.dport))
+            if found is not None:
+                ip = dpkt.ethernet.Ethernet(found[8:]).data
+                row = round(ts * 1_000_000), int.from_bytes(found[4:7], "big"), ip.src, ip.dst
+                yield (*row, ip.p, ip.data.sport, ip.data.dport)
+
+
+def fields(path: str) -> answer.Columns:
+    number = int.from_bytes
+    rows = [(ts, vni, number(src, "big"), number(dst, "big"), *rest) for ts, vni, src, dst, *rest in packets(path)]
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def parquet(path: str, target: str) -> int:
+    text = dpkt.utils.inet_to_str
+    return answer.by_pandas(
+        ((ts, vni, text(src), text(dst), *rest) for ts, vni, src, dst, *rest in packets(path)), target
+    )
 
 
 def inner(path: str, target: str) -> int:
@@ -50,4 +63,4 @@ def inner(path: str, target: str) -> int:
 
 
 if __name__ == "__main__":
-    answer.main(fields, inner)
+    answer.main(fields, inner, parquet, answer.PANDAS)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import re
 import shutil
-import struct
 import subprocess
-import sys
 import types
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,36 +14,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "benchmarks"
 PACKETS = 300
-
-
-@pytest.fixture(scope="module")
-def suite() -> Iterator[types.SimpleNamespace]:
-    """The suite's modules, which are scripts and find each other by their folder."""
-    names = "cases check contest data environments forms measure pair peers picture report run targets texts"
-    before = set(sys.modules)
-    sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "peers")]
-    try:
-        yield types.SimpleNamespace(**{name: __import__(name) for name in names.split()})
-    finally:
-        del sys.path[:2]
-        for name in set(sys.modules) - before:
-            if str(BENCHMARKS) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("captures")
-
-
-@pytest.fixture(scope="module")
-def capture(suite: types.SimpleNamespace, folder: Path) -> Path:
-    return suite.data.ensure("imix", packets=PACKETS, folder=folder)
-
-
-@pytest.fixture
-def meter(suite: types.SimpleNamespace, tmp_path: Path) -> object:
-    return suite.measure.Meter(tmp_path / "out.pcap", 1)
 
 
 # ---------------------------------------------------------------- captures
@@ -94,6 +60,7 @@ def test_every_capture_that_is_measured_is_pinned(suite: types.SimpleNamespace) 
         *run.QUICK.items(),
         run.LARGE,
         run.MERGED,
+        run.CONVERTED,
         *(("flood", packets) for packets in run.GROWTH),
     }
     used |= {("imix pcapng", sizes["imix"]) for sizes in (run.FULL, run.QUICK)}
@@ -118,108 +85,6 @@ def test_vxtap_finds_in_every_form_what_was_put_in(
     for path in (capture, suite.forms.ensure("pcapng", capture), mtu, suite.forms.ensure("fragments", mtu)):
         vxtap.decap(path, tmp_path / "out.pcap")
         suite.check.check_inner(tmp_path / "out.pcap", suite.data.facts_of(path))
-
-
-# ---------------------------------------------------------------- answers
-
-
-def spoil(path: Path, at: int) -> None:
-    raw = bytearray(path.read_bytes())
-    raw[at] ^= 1
-    path.write_bytes(raw)
-
-
-def test_a_wrong_inner_capture_is_told_from_a_right_one(
-    suite: types.SimpleNamespace, capture: Path, tmp_path: Path
-) -> None:
-    import vxtap
-
-    facts, out = suite.data.facts_of(capture), tmp_path / "out.pcap"
-    vxtap.decap(capture, out)
-    right = out.read_bytes()
-    (length,) = struct.unpack_from("<I", right, 32)
-    for at, what in ((24, "times"), (24 + 16, "SHA-256")):
-        out.write_bytes(right)
-        spoil(out, at)
-        with pytest.raises(suite.check.WrongAnswerError, match=what):
-            suite.check.check_inner(out, facts)
-    out.write_bytes(right[:24] + right[24 + 16 + length :])
-    with pytest.raises(suite.check.WrongAnswerError, match="inner frames"):
-        suite.check.check_inner(out, facts)
-
-
-# Those whose command needs no more than this Python and a system.
-AT_HAND = ["C on libpcap", "C++ on libtins", "struct by hand", "numpy by hand", "`tshark -T fields`"]
-
-
-def ready(suite: types.SimpleNamespace, name: str, folder: Path) -> object:
-    """The peer as it is had, but by this Python instead of an environment made for it; nothing is installed."""
-    need = suite.peers.PEERS[name].need
-    if isinstance(need, suite.environments.Venv):
-        return suite.environments.Ready([sys.executable, str(BENCHMARKS / "peers" / need.script)], "")
-    try:
-        return need.prepare(folder)
-    except suite.environments.MissingError as error:
-        pytest.skip(str(error))
-
-
-@pytest.mark.parametrize("name", AT_HAND)
-def test_peers_find_what_was_put_in(
-    suite: types.SimpleNamespace, capture: Path, meter: object, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(suite.environments, "apt", lambda _: None)
-    peer, had = suite.peers.PEERS[name], ready(suite, name, meter.out.parent)
-    jobs = [job for job in suite.peers.JOBS if peer.packets(job)]
-    assert jobs
-    other = suite.data.ensure("imix", packets=PACKETS + 1, folder=capture.parent)
-    for job in jobs:
-        command = peer.line(had, job, capture, meter.out)
-        suite.peers.check_answer(peer, job, command, capture, meter)
-        with pytest.raises(suite.check.WrongAnswerError):
-            suite.peers.check_answer(peer, job, command, other, meter)
-
-
-def test_a_wrong_peer_has_no_time(suite: types.SimpleNamespace, meter: object) -> None:
-    def wrong() -> None:
-        suite.check.demand("packets", 5, 6_000)
-
-    case = suite.measure.Case(key="fields", name="x", ours=["true"], against=["true"], check=wrong)
-    result = meter.measure(case)
-    assert result.reason == "wrong: packets: 5, expected 6,000"
-    assert result.ours == []
-    fails = dataclasses.replace(case, check=lambda: None, ours=["sh", "-c", "echo it broke >&2; exit 3"])
-    assert meter.measure(fails).reason == "failed: it broke"
-
-
-def test_a_time_that_is_told_counts_instead_of_the_process(suite: types.SimpleNamespace, meter: object) -> None:
-    tells = ["echo", "packets 5 seconds 2.0"]
-    found = meter.measure(
-        suite.measure.Case(key="fields", ours=tells, against=["echo", "seconds 0.5"], packets=(10, 5))
-    )
-    assert found.ratios == [2.0]
-    assert 0 < meter.measure(suite.measure.Case(key="x", ours=["true"], against=["true"])).seconds[0] < 2
-
-
-@pytest.mark.parametrize(
-    ("parser", "text"),
-    [
-        ("tshark", "1760000000.000004000\t9445\t10.91.0.21\t10.90.1.84\t6\t443\t35148\t49492\t4789\n"),
-        (
-            "tcpdump",
-            "1760000000.000004 IP 10.80.0.20.49492 > 10.80.1.4.4789: VXLAN, flags [I] (0x08), vni 9445\n"
-            "IP 10.91.0.21.443 > 10.90.1.84.35148: Flags [.], seq 1:11, ack 3, win 64240, length 10\n",
-        ),
-        (
-            "pcaptoparquet",
-            "utc_date_time|tunnel|ip_src|ip_dst|transport_type|transport_src_port|transport_dst_port\n"
-            "2025-10-09 08:53:20.000004|E2ETunnelList(E2ETunnel(type='VxLAN', id=9445, src='1'))|"
-            "10.91.0.21|10.90.1.84|TCP|443|35148\n",
-        ),
-    ],
-)
-def test_text_becomes_numbers(suite: types.SimpleNamespace, parser: str, text: str) -> None:
-    rows = list(getattr(suite.texts, parser)(text.splitlines(keepends=True)))
-    assert rows == [(1_760_000_000_000_004, 9445, 0x0A5B0015, 0x0A5A0154, 6, 443, 35148)]
 
 
 # ---------------------------------------------------------------- floors
@@ -264,7 +129,7 @@ def test_every_target_has_a_case_whose_check_holds(
     programs = suite.cases.Floors(floors / "walk", floors / "copy")
     bench = suite.cases.Bench(meter, programs, suite.cases.abilities(meter.out))
     found = list(suite.run.all_cases(bench, tmp_path, options))
-    assert {case.key for case in found} == {*suite.targets.TARGETS, *suite.peers.JOBS, "floor"}
+    assert {case.key for case in found} == {*suite.targets.TARGETS, *suite.peers.JOBS, "floor", "compressed"}
     for case in {case.key: case for case in found if not case.reason}.values():
         case.check()
         meter.run(case.ours)
@@ -284,6 +149,8 @@ def results(suite: types.SimpleNamespace) -> list[object]:
         made(key="read-two", ours=[0.6, 0.5, 0.7], against=[1.0, 1.0, 1.0]),
         made(key="help", ours=[0.050], against=[0.020]),
         made(key="memory", ours=[1.0], against=[1.0], peaks=(80.5, 10.0)),
+        made(key="scan", capture="imix", packets=(7, 7), ours=[1e-6, 2e-6, 1e-6], against=[5e-7, 5e-7, 5e-7]),
+        made(key="memory-convert", megabytes=1003, ours=[1.0], against=[1.0], peaks=(300.5, 10.0)),
         made(key="fields", name="vxtap", version="1", packets=(100, 100), ours=[2.0], against=[1.0]),
         made(key="fields", name="slow", version="2", packets=(10, 100), ours=[30.0], against=[1.0]),
         made(key="fields", name="odd", version="3", reason="wrong: packets: 1, expected 2"),
@@ -309,6 +176,10 @@ def test_the_report_is_computed_from_the_results(suite: types.SimpleNamespace, t
     assert cells(text, "| `vxtap.read(workers=2)`")[-1] == "met, stretch too"
     assert cells(text, "| `vxtap --help`")[5:] == ["**30.0** (30.0, 30.0 to 30.0, 30.0) ms more", "60.0 ms", "", "met"]
     assert cells(text, "| peak memory of `vxtap decap`")[5:] == ["**70.5** MiB more", "64.0 MiB", "", "**not met**"]
+    assert cells(text, "| `vxtap.scan(columns=4)`, one worker, the call alone")[5:] == [
+        "**7.00** (3.50, 5.25 to 7.00, 7.00) M packets/s; 2.00 times the floor", "6.00 M packets/s", "", "met, unsure",
+    ]  # fmt: skip
+    assert cells(text, "| peak memory of `vxtap convert")[5:] == ["**300.5** MiB in all", "512.0 MiB", "", "met"]
     assert cells(text, "| slow") == ["slow", "2", "10", "3,000,000,000", "**300** (300, 300 to 300, 300)", "150"]
     assert cells(text, "| odd")[4] == "wrong: packets: 1, expected 2"
     assert text.index("| vxtap |") < text.index("| slow |") < text.index("| odd |")
@@ -320,6 +191,14 @@ def test_the_verdict_is_about_what_is_printed(suite: types.SimpleNamespace) -> N
     target = suite.targets.Target("job", "floor", 1.05, 1.00)
     verdicts = [target.verdict(value, 0) for value in (0.99, 1.004, 1.02, 1.0549, 1.056)]
     assert verdicts == ["met, stretch too"] * 2 + ["met"] * 2 + ["**not met**"]
+
+
+def test_of_a_rate_more_is_better(suite: types.SimpleNamespace) -> None:
+    target = suite.targets.Target("job", "floor", 2, 3, unit="M/s", least=1000)
+    verdicts = [target.verdict(value, 1000) for value in (3.2, 2.996, 2.5, 1.996, 1.99)]
+    assert verdicts == ["met, stretch too"] * 2 + ["met"] * 2 + ["**not met**"]
+    assert target.verdict(1.0, 999) == "the target is for 1 GB"
+    assert target.aim(2) == "at least 2.00 M packets/s"
 
 
 def test_a_block_of_a_page_is_replaced(suite: types.SimpleNamespace, tmp_path: Path) -> None:
