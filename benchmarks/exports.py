@@ -5,11 +5,11 @@ from functools import partial
 from pathlib import Path
 
 import check
-import columns
 from cases import BARE, FOUR, PEAKS, VXTAP, Bench, checks_fields, label
 from measure import Case
 from traffic import FEW
 
+import columns
 import data
 
 LONG = 3  # rounds of what takes seconds

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import check
-import columns
 import texts
 from environments import Compiled, Need, Program, Ready, Venv
 from measure import Meter
 
+import columns
 import data
 
 sys.path.insert(0, str(Path(__file__).with_name("peers")))

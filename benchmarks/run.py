@@ -22,12 +22,12 @@ import exports
 import forms
 import functions
 import machine
-import packed
 import picture
 import report
 from measure import Case, Meter, Result
 
 import data
+import packed
 
 FULL = {"imix": 1_000_000, "mtu": 125_000, "flood": 1_500_000}
 QUICK = {"imix": 200_000, "mtu": 50_000, "flood": 200_000}

@@ -156,7 +156,7 @@ class ParquetConversion(Conversion):
         path = beside(self._place.path(os.path.join(folder, self._stem)))
         self._written[path] = _Written(number, folder)  # before it is there, so that it is taken back
         try:
-            with need("pyarrow.parquet", extra="arrow").ParquetWriter(path, schema, **_how(schema)) as writer:
+            with need("pyarrow.parquet", extra="arrow").ParquetWriter(path, schema, **writer_options(schema)) as writer:
                 for group in groups:
                     writer.write_batch(group)
                     del group
@@ -224,7 +224,7 @@ def _drain(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield batches.pop()
 
 
-def _how(schema: pa.Schema) -> dict[str, Any]:
+def writer_options(schema: pa.Schema) -> dict[str, Any]:
     """How a file is written: what is known of the columns."""
     steady = [name for name in _STEADY if name in schema.names]
     return {
