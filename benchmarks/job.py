@@ -131,10 +131,10 @@ def checked(asked: argparse.Namespace, found: Any) -> list[str]:
     """What a job of rows has to tell."""
     if asked.job == "read":
         return tell(asked.source, {name: found[name] for name in found.dtype.names}, lambda whole, name: whole[name])
-    import columns
+    import tables
 
     table = scanned(asked).read_all()
-    return tell(asked.source, {name: columns.numbers(table[name], name) for name in table.column_names}, numbers)
+    return tell(asked.source, {name: tables.numbers(table[name], name) for name in table.column_names}, numbers)
 
 
 def main(arguments: list[str]) -> None:

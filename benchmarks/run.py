@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cases
+import compressed
 import contest
 import exports
 import forms
@@ -27,7 +28,6 @@ import report
 from measure import Case, Meter, Result
 
 import data
-import packed
 
 FULL = {"imix": 1_000_000, "mtu": 125_000, "flood": 1_500_000}
 QUICK = {"imix": 200_000, "mtu": 50_000, "flood": 200_000}
@@ -68,7 +68,7 @@ def all_cases(bench: cases.Bench, scratch: Path, options: argparse.Namespace) ->
     else:
         yield from cases.no_growth("takes --large")
     yield from contest.Contest(bench, imix, options.quick).cases()
-    yield from packed.cases(bench, imix)
+    yield from compressed.cases(bench, imix)
     yield from cases.floors(bench, imix)
 
 
