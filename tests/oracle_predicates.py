@@ -1,7 +1,7 @@
 """What a predicate on the columns of the record means: a tree, and whether it holds for a row.
 
 Slow and obvious: every row is a dictionary of Python's integers, addresses too, and no time is None. Nothing here knows
-how predicates are written (`strategies_predicates` writes them), or vxtap.
+how predicates are written (see `predicate_texts`), or vxtap.
 """
 
 from __future__ import annotations

@@ -70,6 +70,22 @@ def test_merge(report: Any, rows: Any, folder: Path) -> None:
     assert [each["decapsulated"] for each in told["sources"]] == [0, len(vxtap.read(other))]
 
 
+@pytest.mark.parametrize("to", ["pcap", "parquet"])
+def test_convert(to: str, report: Any, rows: Any, folder: Path) -> None:
+    """The frames that are left, of one file after the other; another predicate is another job."""
+    other = compare.DATA / "01-curl-nva1.pcap"
+    report("convert", NVA, other, "-o", folder, "--to", to, "--where", WHERE)
+    if to == "parquet":
+        tables = pytest.importorskip("pyarrow.parquet")
+        counts = [tables.read_table(path).num_rows for path in sorted(folder.rglob("*.parquet"))]
+    else:
+        counts = [len(inner_rows(path)) for path in sorted(folder.rglob("*.pcap"))]
+    assert counts == [0, len(rows)]
+    report("convert", NVA, other, "-o", folder, "--to", "pcap", "--where", f"not ({WHERE})")
+    counts = [len(inner_rows(path)) for path in sorted(folder.rglob("*.pcap"))]
+    assert counts == [len(vxtap.read(other)), len(vxtap.read(NVA)) - len(rows)]
+
+
 def test_info(report: Any, rows: Any) -> None:
     told = report("info", NVA, "--where", WHERE)
     assert told["decapsulated"] == len(rows)
@@ -102,6 +118,7 @@ def test_compare(report: Any) -> None:
     [
         ("decap", NVA, "-o", "OUT/x.pcap"),
         ("merge", NVA, NVA, "-o", "OUT/x.pcap"),
+        ("convert", NVA, "-o", "OUT"),
         ("info", NVA),
         ("flows", NVA),
         ("health", NVA),

@@ -6,9 +6,8 @@ Bundled captures are held against `vxtap.read` without a predicate, generated on
 from __future__ import annotations
 
 import contextlib
-import functools
+import gzip
 import io
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,11 +31,20 @@ from merged import assert_sums, merge, rows_of
 from oracle_predicates import Tree, mask
 from strategies_merge import Case, cases, merges
 from strategies_packets import Draw
-from strategies_predicates import Predicate, predicates
+from strategies_predicates import (
+    BUNDLED,
+    EVERYTHING,
+    Predicate,
+    bundled,
+    bytes_of,
+    of_bundled,
+    of_times,
+    predicates,
+    source_of,
+)
 from strategies_tunnels import options
 from trickle import Trickle
 
-BUNDLED = [path.name for path in compare.captures_in(compare.DATA)]
 FLAGS = {flag.name: flag.value for flag in vxtap.Flag if flag.name}
 TUNNELS = {tunnel.name: tunnel.value for tunnel in vxtap.Tunnel}
 COLUMNS = st.lists(st.sampled_from(vxtap.PACKET.names or ()), min_size=1, max_size=4, unique=True)
@@ -49,12 +57,6 @@ WINDOW = "10s"
 def holds(tree: Tree) -> Callable[[oracle.Row], bool]:
     """A predicate as the oracle of captures asks it."""
     return lambda row: oracle_predicates.holds(tree, oracle_predicates.of_oracle(row, FLAGS, TUNNELS))
-
-
-@functools.cache
-def bundled(name: str, **how: Any) -> np.ndarray:
-    """All rows of a bundled capture."""
-    return vxtap.read(compare.DATA / name, **how)
 
 
 def same(found: np.ndarray, wanted: np.ndarray) -> None:
@@ -91,19 +93,21 @@ ANY = asked(strategies.captures())
 # ---------------------------------------------------------------- rows
 
 
-@st.composite
-def of_bundled(draw: Draw, extra: tuple[str, ...] = ("frame", "source")) -> tuple[str, Predicate]:
-    name = draw(st.sampled_from(BUNDLED))
-    return name, draw(predicates(bundled(name), extra))
-
-
 @settings(max_examples=2 * EXAMPLES)
-@given(of_bundled())
-def test_bundled(it: tuple[str, Predicate]) -> None:
-    """`read` gives the rows for which it holds."""
+@given(of_bundled(), st.booleans())
+def test_bundled(it: tuple[str, Predicate], partial: bool) -> None:
+    """`read` gives the rows for which it holds, first fragments that are given up among them."""
     name, predicate = it
-    rows = bundled(name)
-    same(vxtap.read(compare.DATA / name, where=predicate.text), rows[mask(predicate.tree, rows)])
+    rows = bundled(name, partial=partial)
+    same(vxtap.read(source_of(name), where=predicate.text, partial=partial), rows[mask(predicate.tree, rows)])
+
+
+@settings(max_examples=EXAMPLES // 2)
+@given(of_times(bundled(EVERYTHING)))
+def test_times(predicate: Predicate) -> None:
+    """Where one frame has no time."""
+    rows = bundled(EVERYTHING)
+    same(vxtap.read(source_of(EVERYTHING), where=predicate.text), rows[mask(predicate.tree, rows)])
 
 
 def test_the_predicates_tell_rows_apart() -> None:
@@ -126,21 +130,25 @@ def test_other_columns(it: tuple[str, Predicate], columns: list[str]) -> None:
     """The columns that it names need not be among those that are asked for."""
     name, predicate = it
     rows = bundled(name)
-    found = vxtap.read(compare.DATA / name, where=predicate.text, columns=columns)
+    found = vxtap.read(source_of(name), where=predicate.text, columns=columns)
     assert columns_of(found) == columns_of(rows[columns][mask(predicate.tree, rows)])
 
 
 @settings(max_examples=EXAMPLES // 2)
-@given(of_bundled())
-def test_all_frames(it: tuple[str, Predicate]) -> None:
-    """Frames for which it does not hold have the rows of frames whose VNI was not asked for."""
+@given(of_bundled(), st.booleans())
+def test_all_frames(it: tuple[str, Predicate], partial: bool) -> None:
+    """Frames for which it does not hold have the rows of frames whose VNI was not asked for; of a first fragment that
+    is given up only the status changes.
+    """
     name, predicate = it
-    rows, others = bundled(name, frames="all"), bundled(name, frames="all", vni=0xFFFFFE)
+    how: dict[str, Any] = {"frames": "all", "partial": partial}
+    rows, others = bundled(name, **how), bundled(name, vni=0xFFFFFE, **how)
     out = (rows["status"] == vxtap.Status.OK) & ~mask(predicate.tree, rows)
     wanted = rows.copy()
     wanted[out] = others[out]
-    same(vxtap.read(compare.DATA / name, frames="all", where=predicate.text), wanted)
-    seen = compare.see(compare.DATA / name, where=predicate.text)
+    wanted["status"][out] = vxtap.Status.FILTERED
+    same(vxtap.read(source_of(name), where=predicate.text, **how), wanted)
+    seen = compare.see(source_of(name), where=predicate.text, **how)
     assert columns_of(seen.rows) == columns_of(wanted)
     assert seen.report.skipped["filtered"] == out.sum()
     assert seen.report.decapsulated + sum(seen.report.skipped.values()) == seen.report.frames == len(rows)
@@ -183,11 +191,33 @@ def test_generated(it: Asked, blocks: list[int], size: int, vni: list[int]) -> N
 
 
 @settings(max_examples=EXAMPLES // 4)
+@given(of_bundled(("frame",)), st.sampled_from([1, 2]))
+def test_compressed(path: Path, it: tuple[str, Predicate], workers: int) -> None:
+    """What the columns say does not depend on how the file is stored."""
+    name, predicate = it
+    path.write_bytes(gzip.compress(bytes_of(name), 1))
+    rows = bundled(name)
+    same(vxtap.read(path, where=predicate.text, workers=workers), rows[mask(predicate.tree, rows)])
+
+
+@settings(max_examples=EXAMPLES // 4)
+@given(of_bundled(("frame",)), st.integers(1, 40))
+def test_scan(it: tuple[str, Predicate], size: int) -> None:
+    """Record batches of the rows that are left, in order."""
+    pytest.importorskip("pyarrow")
+    name, predicate = it
+    rows = bundled(name)
+    with vxtap.scan(source_of(name), where=predicate.text, columns=["frame"], batch_size=size) as scan:
+        found = scan.read_all()["frame"].to_pylist()
+    assert found == rows["frame"][mask(predicate.tree, rows)].tolist()
+
+
+@settings(max_examples=EXAMPLES // 4)
 @given(st.data())
 def test_sources(data: st.DataObject) -> None:
     """Each of several knows its number."""
     names = data.draw(st.lists(st.sampled_from(BUNDLED), min_size=2, max_size=3))
-    paths = [compare.DATA / name for name in names]
+    paths = [source_of(name) for name in names]
     rows = vxtap.read(paths)
     predicate = data.draw(predicates(rows, ("source", "source", "frame")))
     same(vxtap.read(paths, where=predicate.text), rows[mask(predicate.tree, rows)])
@@ -215,7 +245,7 @@ def eager() -> Iterator[None]:
 def test_ranges_of_bundled(it: tuple[str, Predicate], split: int, workers: int) -> None:
     name, predicate = it
     rows = bundled(name)
-    found = vxtap.read(compare.DATA / name, where=predicate.text, workers=workers, split=split)
+    found = vxtap.read(source_of(name), where=predicate.text, workers=workers, split=split)
     same(found, rows[mask(predicate.tree, rows)])
 
 
@@ -231,11 +261,12 @@ def test_ranges(path: Path, it: Asked, parts: int) -> None:
 
 @settings(max_examples=EXAMPLES // 3)
 @given(of_bundled(("frame", "frame", "offset")), st.integers(300, 9000))
-def test_splits(it: tuple[str, Predicate], split: int) -> None:
+def test_splits(path: Path, it: tuple[str, Predicate], split: int) -> None:
     """Splits that lie side by side are one range, and it is the file's; one alone has numbers of its own."""
     name, predicate = it
-    splits = list(vxtap.plan(compare.DATA / name, split=split))
-    same(vxtap.read(splits, where=predicate.text), vxtap.read(compare.DATA / name, where=predicate.text))
+    path.write_bytes(bytes_of(name))
+    splits = list(vxtap.plan(path, split=split))
+    same(vxtap.read(splits, where=predicate.text), vxtap.read(path, where=predicate.text))
     alone = splits[len(splits) // 2]
     rows = vxtap.read(alone)
     same(vxtap.read(alone, where=predicate.text), rows[mask(predicate.tree, rows)])
@@ -275,10 +306,10 @@ def test_decap(it: Asked, form: dict[str, Any], ethernet: bool) -> None:
 def test_decap_of_bundled(path: Path, it: tuple[str, Predicate], workers: int, form: Any) -> None:
     """From path to path, with one thread or two: the frames that `open` gives."""
     name, predicate = it
-    with vxtap.open(compare.DATA / name) as capture:
+    with vxtap.open(source_of(name)) as capture:
         frames = [bytes(frame) for _, frame in capture.frames()]
     wanted = [frame for frame, there in zip(frames, mask(predicate.tree, bundled(name)), strict=True) if there]
-    report = vxtap.decap(compare.DATA / name, path, where=predicate.text, workers=workers, format=form)
+    report = vxtap.decap(source_of(name), path, where=predicate.text, workers=workers, format=form)
     assert [packet.data for packet in written.parse(path.read_bytes()).packets] == wanted
     assert report.decapsulated == len(wanted)
 
@@ -344,7 +375,7 @@ def test_info(it: tuple[str, Predicate]) -> None:
     name, predicate = it
     rows = bundled(name)
     rows = rows[mask(predicate.tree, rows)]
-    info = vxtap.info(compare.DATA / name, where=predicate.text)
+    info = vxtap.info(source_of(name), where=predicate.text)
     assert info.report.decapsulated == len(rows)
     assert sum(tunnel["frames"] for tunnel in info.tunnels) == len(rows)
     assert {tunnel["vni"] for tunnel in info.tunnels} == set(rows["vni"].tolist())
@@ -356,45 +387,5 @@ def test_flows(it: tuple[str, Predicate]) -> None:
     """The conversations of the rows for which it holds."""
     name, predicate = it
     rows = bundled(name)
-    found = vxtap.flows(compare.DATA / name, where=predicate.text)
+    found = vxtap.flows(source_of(name), where=predicate.text)
     assert columns_of(found) == columns_of(vxtap.flows(rows[mask(predicate.tree, rows)]))
-
-
-# ---------------------------------------------------------------- any text
-
-
-SIGNS = "and or not in == != < <= > >= & | ( ) , ( ) = && || ! + . : / -1 \0 \u00e9 \u096d ' \""
-WORDS = "1 0x10 443 1e9 vni dport flags src ts truncated syn tcp 10.0.0.1 10.0.0.0/8 fd00::/8 '::1' \"x\" 2026-01-01"
-TOKENS = st.sampled_from([*SIGNS.split(" "), *WORDS.split(" "), "2026-01-01T00:00:00Z", "02:00:00:00:00:01"])
-SPACED = st.lists(TOKENS, max_size=12).map(" ".join)
-TIGHT = st.lists(TOKENS, max_size=6).map("".join)
-TEXTS = st.one_of(SPACED, TIGHT, st.text(max_size=30))
-DAMAGE = st.sampled_from([*"()' x0/:=&\0\u00e9", ""])
-
-
-@contextlib.contextmanager
-def allowed() -> Iterator[None]:
-    """No error but one of the usual kind, every line of which can be printed."""
-    try:
-        yield
-    except vxtap.OptionError as error:
-        if not re.fullmatch(r"where: .+(\n.*\n *\^)?", str(error)) or not str(error).replace("\n", "").isprintable():
-            raise
-
-
-@settings(max_examples=5 * EXAMPLES)
-@given(TEXTS)
-def test_any_text(text: str) -> None:
-    """It is a predicate, or the error says where it is none."""
-    with allowed():
-        vxtap.Options(where=text)
-
-
-@given(of_bundled(), st.data())
-def test_damaged_text(it: tuple[str, Predicate], data: st.DataObject) -> None:
-    """A predicate with a character less, more, or another one: never anything but a predicate or an error."""
-    text = it[1].text
-    at = data.draw(st.integers(0, len(text)))
-    text = text[:at] + data.draw(DAMAGE) + text[at + data.draw(st.integers(0, 2)) :]
-    with allowed():
-        vxtap.read(compare.DATA / it[0], where=text)
