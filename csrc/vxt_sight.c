@@ -1,5 +1,43 @@
 #include "vxt_sight.h"
 
+/* ---------------------------------------------------------------- doubts */
+
+static int64_t *doubt_of(const vxt_sights *sights, uint64_t hash)
+{
+    return &sights->doubts.times[hash & (VXT_SIGHT_DOUBTS - 1)];
+}
+
+static int64_t after(int64_t ts) { return ts > INT64_MAX - VXT_SIGHT_WINDOW ? INT64_MAX : ts + VXT_SIGHT_WINDOW; }
+
+static void raise_time(int64_t *time, int64_t to) { *time = to > *time ? to : *time; }
+
+/* A packet that was forgotten: one of a time near it may be its second sight. */
+static void doubt_after(vxt_sights *sights, int64_t ts)
+{
+    if (sights->doubts.times)
+        raise_time(&sights->doubts.until, after(ts));
+}
+
+/* Where another one of the same hash, and not much earlier, is in doubt, so is this. */
+static VXT_APART void look_for_doubt(vxt_sights *sights, const vxt_sighting *packet, uint64_t hash, bool sure)
+{
+    int64_t *time = doubt_of(sights, hash);
+
+    if (sure && packet->ts > sights->doubts.until && packet->ts > after(*time))
+        return;
+    raise_time(time, packet->ts);
+    sights->doubts.last = packet->offset;
+}
+
+/* Nothing is hashed so far, since there was one interface only. */
+static void doubt_unhashed(vxt_sights *sights, const vxt_sighting *packet)
+{
+    if (sights->doubts.times && packet->ts <= sights->doubts.until)
+        sights->doubts.last = packet->offset;
+}
+
+/* ---------------------------------------------------------------- packets that were kept */
+
 /* The bit that stands for an interface. */
 static uint64_t bit_of(vxt_sights *sights, uint64_t interface)
 {
@@ -10,6 +48,7 @@ static uint64_t bit_of(vxt_sights *sights, uint64_t interface)
     if (i == VXT_SIGHT_INTERFACES) {
         i = sights->interface_count = sights->filled = sights->unhashed = 0;
         sights->forgot = true;
+        doubt_after(sights, sights->doubts.latest);
     }
     if (i == sights->interface_count)
         sights->interfaces[sights->interface_count++] = interface;
@@ -32,8 +71,9 @@ static uint32_t *head_of(const vxt_sights *sights, uint64_t hash)
 /* How long ago a packet was, in packets; one that has been overwritten was longer ago than the ring is long. */
 static uint32_t age_of(const vxt_sights *sights, uint32_t number) { return sights->count - 1 - number; }
 
-/* The first packet of all that this is a second sight of, or NULL. */
-static vxt_sight *find_sight(vxt_sights *sights, const vxt_sighting *packet, uint64_t hash, uint64_t bit)
+/* The first packet of all that this is a second sight of, or NULL; `*sure` becomes false where another memory of the
+ * same packets might have found something else. */
+static vxt_sight *find_sight(vxt_sights *sights, const vxt_sighting *packet, uint64_t hash, uint64_t bit, bool *sure)
 {
     uint32_t number = *head_of(sights, hash), age = age_of(sights, number), found = 0;
     vxt_sight *best = NULL;
@@ -46,8 +86,10 @@ static vxt_sight *find_sight(vxt_sights *sights, const vxt_sighting *packet, uin
             best = it;
             found = age + 1;
         }
-        if (steps == VXT_SIGHT_CROWD)
+        if (steps == VXT_SIGHT_CROWD) {
             sights->forgot = true;
+            *sure = false;
+        }
         number = it->next;
         age = age_of(sights, number);
         if (age <= before) /* the chain has been overwritten from here on */
@@ -55,6 +97,8 @@ static vxt_sight *find_sight(vxt_sights *sights, const vxt_sighting *packet, uin
     }
     if (found > sights->farthest)
         sights->farthest = found;
+    if (found > VXT_SIGHT_SURE && !is_near(best->ts, sights->doubts.latest))
+        *sure = false;
     return best;
 }
 
@@ -70,6 +114,8 @@ static void link(vxt_sights *sights, uint64_t hash)
     uint32_t number = sights->count - sights->unhashed--, *head = head_of(sights, hash);
     vxt_sight *it = vxt_sights_at(sights, number);
 
+    if (sights->doubts.times && it->ts <= sights->doubts.until)
+        raise_time(doubt_of(sights, hash), it->ts);
     it->hash = hash;
     it->next = *head;
     *head = number;
@@ -77,6 +123,7 @@ static void link(vxt_sights *sights, uint64_t hash)
 
 static void forget_first(vxt_sights *sights)
 {
+    doubt_after(sights, first_unhashed(sights)->ts);
     first_unhashed(sights)->seen = UINT64_MAX;
     sights->unhashed--;
     sights->forgot = true;
@@ -103,6 +150,7 @@ static bool has_room(vxt_sights *sights, int64_t ts)
         return true;
     if (sights->capacity == VXT_MAX_SIGHTS) {
         sights->forgot = true;
+        doubt_after(sights, vxt_sights_at(sights, sights->count)->ts);
         return true;
     }
     if (sights->capacity == 0 || sights->keep_all || is_near(vxt_sights_at(sights, sights->count)->ts, ts))
@@ -153,11 +201,15 @@ static void count_quiet(vxt_sights *sights, uint64_t bit)
 static vxt_status find_or_keep(vxt_sights *sights, const vxt_sighting *packet, vxt_sight it)
 {
     vxt_sight *first;
+    bool sure = true;
 
     if (sights->unhashed)
         return VXT_MORE_HISTORY;
     it.hash = hash_sight(sights, packet->bytes, packet->wire);
-    if (!(first = find_sight(sights, packet, it.hash, it.seen)))
+    first = find_sight(sights, packet, it.hash, it.seen, &sure);
+    if (sights->doubts.times)
+        look_for_doubt(sights, packet, it.hash, sure);
+    if (!first)
         return keep(sights, &it, true);
     first->seen |= it.seen;
     return VXT_SECOND_SIGHT;
@@ -174,7 +226,13 @@ vxt_status vxt_sights_look(vxt_sights *sights, const vxt_sighting *packet)
         return VXT_MORE_SIGHTS;
     it.seen = bit_of(sights, packet->interface);
     it.captured = (uint32_t)vxt_left(packet->bytes);
-    status = is_lazy(sights, it.seen) ? keep(sights, &it, false) : find_or_keep(sights, packet, it);
+    raise_time(&sights->doubts.latest, packet->ts);
+    if (is_lazy(sights, it.seen)) {
+        doubt_unhashed(sights, packet);
+        status = keep(sights, &it, false);
+    } else {
+        status = find_or_keep(sights, packet, it);
+    }
     if (status != VXT_OK && status != VXT_SECOND_SIGHT)
         return status;
     count_quiet(sights, it.seen);

@@ -61,6 +61,7 @@ cdef class Pass:
             PyMem_Free(self.books.census)
             PyMem_Free(self.books.reader.interfaces.items)
             PyMem_Free(self.books.memory.sights.items)
+            PyMem_Free(self.books.memory.sights.doubts.times)
             PyMem_Free(self.books.memory.frags.slots)
             PyMem_Free(self.books.memory.frags.whole)
         PyMem_Free(self.vnis)

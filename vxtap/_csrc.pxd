@@ -8,6 +8,7 @@ cdef extern from "vxtap.h" nogil:
         VXT_MAX_DEPTH
         VXT_MAX_INTERFACES
         VXT_MAX_SIGHTS
+        VXT_SIGHT_DOUBTS
         VXT_MAX_DATAGRAM
         VXT_FRAG_LEAST
         VXT_MAX_COLUMNS
@@ -165,6 +166,12 @@ cdef extern from "vxtap.h" nogil:
         uint64_t offset
         uint64_t length
 
+    ctypedef struct vxt_doubts:
+        int64_t *times
+        int64_t until
+        int64_t latest
+        uint64_t last
+
     ctypedef struct vxt_sights:
         vxt_sight *items
         uint32_t capacity
@@ -173,6 +180,7 @@ cdef extern from "vxtap.h" nogil:
         bint can_recall
         bint keep_all
         vxt_key key
+        vxt_doubts doubts
 
     ctypedef struct vxt_slot:
         pass
@@ -244,11 +252,13 @@ cdef extern from "vxtap.h" nogil:
     vxt_interface vxt_join_interface(const vxt_reader *reader, uint32_t i)
     void vxt_join_assume(vxt_reader *reader, const vxt_framing *framing, uint64_t offset)
     bint vxt_join_waits(const vxt_pass *books)
+    bint vxt_join_open(const vxt_pass *books, uint64_t first, uint64_t last, bint alone)
     void vxt_join_begin(vxt_pass *part, vxt_known *known)
     bint vxt_join_fits(vxt_pass *whole, const vxt_pass *part, vxt_known *known)
     vxt_status vxt_join_sights(vxt_pass *whole, const vxt_pass *part, const vxt_known *known, uint32_t *done)
     void vxt_join(vxt_pass *whole, vxt_pass *part)
     size_t vxt_find_record(const vxt_reader *reader, vxt_slice src, uint64_t offset, bint last)
+    size_t vxt_find_meeting(const vxt_reader *reader, vxt_slice src, uint64_t offset, uint8_t *marks)
     vxt_status vxt_reader_end(const vxt_reader *reader, size_t left, uint64_t *tail)
     void vxt_reader_next_file(vxt_reader *reader, size_t left)
     uint64_t vxt_reader_fault_offset(const vxt_reader *reader)

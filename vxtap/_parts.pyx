@@ -3,8 +3,8 @@
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 from posix.types cimport off_t
 from posix.unistd cimport pread
@@ -54,6 +54,62 @@ def find_record(Pass books, src, uint64_t offset, bint last):
     finally:
         PyBuffer_Release(&a)
     return None if found == <size_t>-1 else found
+
+
+def find_meeting(Pass books, src, uint64_t offset):
+    """Where in `src`, which lies at `offset` of its file, all that may be records meet: None where they do not."""
+    cdef Py_buffer a
+    cdef size_t found
+    cdef uint8_t *marks
+    PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
+    try:
+        marks = <uint8_t *>PyMem_Calloc(a.len + 1, 1)
+        if marks == NULL:
+            raise MemoryError
+        with nogil:
+            found = vxt_find_meeting(&books.books.reader, vxt_slice_of(<uint8_t *>a.buf, a.len), offset, marks)
+        PyMem_Free(marks)
+    finally:
+        PyBuffer_Release(&a)
+    return None if found == <size_t>-1 else found
+
+
+def begin_times(Pass books):
+    """The earliest and the latest time, and the frames without one, are those of the frames from here on."""
+    books.books.first = INT64_MAX
+    books.books.last = INT64_MIN
+    books.books.timeless = 0
+
+
+def is_open(Pass books, uint64_t begin, uint64_t end, bint alone):
+    """Whether a datagram is incomplete of which a fragment came in frames number `begin` to before `end`.
+
+    With `alone` only those count of which the first fragment did, and goes on alone where the rest is lost.
+    """
+    return bool(vxt_join_open(books.books, begin, end, alone))
+
+
+def doubt(Scanner scanner, int64_t until):
+    """A scanner that begins in the middle of a capture notes what it may take for a first sight, and is none.
+
+    That are all packets up to a time, and those of which it depends on such a one what they are.
+    """
+    cdef vxt_sights *sights = &scanner.books.memory.sights
+    if sights.doubts.times == NULL:
+        sights.doubts.times = <int64_t *>PyMem_Malloc(VXT_SIGHT_DOUBTS * sizeof(int64_t))
+        if sights.doubts.times == NULL:
+            raise MemoryError
+    for i in range(VXT_SIGHT_DOUBTS):
+        sights.doubts.times[i] = INT64_MIN
+    sights.doubts.until = until
+    sights.doubts.latest = INT64_MIN
+    sights.doubts.last = 0
+    sights.keep_all = True
+
+
+def doubted(Scanner scanner):
+    """Where in the capture the last packet lies that is in doubt; 0 where none is."""
+    return scanner.books.memory.sights.doubts.last
 
 
 def scan_file(Scanner scanner, int fd, uint64_t start, block, dst, size_t row):
