@@ -91,9 +91,12 @@ static vxt_status make_room(vxt_frags *frags, const vxt_datagram *d, const vxt_f
             vxt_datagrams_left(frags, &frags->datagrams, 1) >= datagrams &&
             vxt_datagrams_left(frags, &frags->held, VXT_FRAG_HELD))
             return VXT_OK;
-        if (frags->capacity < frags->most) /* first: what is remembered depends on no memory that there was */
+        if (frags->capacity < frags->most) { /* first: what is remembered depends on no memory that there was */
             status = VXT_MORE_FRAGMENTS;
-        else if (frags->done.oldest != VXT_FRAG_NONE)
+            break;
+        }
+        frags->pushed++;
+        if (frags->done.oldest != VXT_FRAG_NONE)
             vxt_datagrams_drop(frags, frags->done.oldest);
         else
             status = leave_one(frags);
@@ -157,6 +160,8 @@ static vxt_status compare(vxt_frags *frags, uint32_t *i, const vxt_fragment *f)
         *i = VXT_FRAG_NONE;
         return VXT_OK;
     }
+    if (d->begun < frags->earliest)
+        frags->earliest = d->begun;
     if (again)
         return d->state == VXT_DATAGRAM_OPEN ? note_again(frags, d, f) : VXT_FRAGMENT_JOINED;
     if (d->state == VXT_DATAGRAM_REFUSED)

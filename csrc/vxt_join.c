@@ -117,6 +117,7 @@ static void renumber(vxt_frags *frags, uint64_t before)
     for (uint32_t i = frags->waiting.oldest; i != VXT_FRAG_NONE; i = vxt_frags_at(frags, i)->newer) {
         vxt_datagram *d = vxt_frags_at(frags, i);
         d->first.frame += before;
+        d->begun += before;
         for (uint32_t j = d->held; j != VXT_FRAG_NONE; j = vxt_frags_held(frags, j)->next)
             vxt_frags_held(frags, j)->frame += before;
     }

@@ -190,6 +190,8 @@ cdef extern from "vxtap.h" nogil:
         uint8_t *whole
         uint32_t capacity
         uint32_t most
+        uint64_t earliest
+        uint64_t pushed
 
     ctypedef struct vxt_memory:
         vxt_sights sights

@@ -4,7 +4,7 @@
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
-from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, UINT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 from posix.types cimport off_t
 from posix.unistd cimport pread
@@ -87,6 +87,19 @@ def is_open(Pass books, uint64_t begin, uint64_t end, bint alone):
     With `alone` only those count of which the first fragment did, and goes on alone where the rest is lost.
     """
     return bool(vxt_join_open(books.books, begin, end, alone))
+
+
+def trace(Pass books):
+    """Which earlier frames fragments depended on since this was asked last.
+
+    Returns the number of the first frame in which a datagram began that a fragment was compared with (None: there was
+    none), and how many datagrams had to go for want of memory.
+    """
+    cdef vxt_frags *frags = &books.books.memory.frags
+    found = None if frags.earliest == UINT64_MAX else frags.earliest, frags.pushed
+    frags.earliest = UINT64_MAX
+    frags.pushed = 0
+    return found
 
 
 def doubt(Scanner scanner, int64_t until):

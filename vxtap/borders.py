@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vxtap import _parts
+from vxtap import _core, _parts
 from vxtap.errors import fault
+from vxtap.passes import SEED
 from vxtap.rotation import TIME
 from vxtap.stores import read
 from vxtap.strips import AT_STOP, MORE_INPUT, OK, Dropped, Strip, counter
@@ -13,6 +14,7 @@ from vxtap.strips import AT_STOP, MORE_INPUT, OK, Dropped, Strip, counter
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from vxtap.options import Options
     from vxtap.stores import Reader, Store
 
 #: Bytes before a border that are read ahead of a range: what they leave in memory is mostly all that matters there.
@@ -22,6 +24,8 @@ _BEHIND, _MOST = 64 << 10, 4 << 20
 # The beginning of a file is read for its framing, up to here; files no larger than the second are read as a whole.
 _HEAD, _SMALL = 256 << 10, 1 << 20
 _PCAPNG = 2
+# Bytes between two places of a file at which is noted what its fragments need.
+_STEP = 1 << 20
 
 
 class Border(NamedTuple):
@@ -37,12 +41,15 @@ class Border(NamedTuple):
         What holds there.
     frames : int or None
         How many there are before it, where all of those have been seen.
+    traced : bool
+        All fragments up to the next border have been seen: none of them needs more than what is read.
     """
 
     warm: int
     at: int
     framing: bytes
-    frames: int | None
+    frames: int | None = None
+    traced: bool = False
 
 
 class Head:
@@ -75,20 +82,51 @@ class Head:
         self.interfaces = len(scanner.interfaces()[0])
 
 
-def walk(store: Store, reader: Reader, places: Iterable[int]) -> list[Border]:
-    """Find borders by passing all headers from the start of the file: the first record at each place, or behind it."""
-    scanner = counter()
-    strip = Strip(reader, store.size, store.block, scanner)
-    rows = Dropped(TIME[1])
+class _Stop(NamedTuple):
+    """Where the walk came to, for one place: a record, and what is known there; and since the stop before it."""
+
+    at: int
+    framing: bytes
+    frames: int
+    earliest: int | None
+    pushed: int
+
+
+def walk(store: Store, reader: Reader, places: Iterable[int], options: Options) -> list[Border]:
+    """Find borders by passing the whole file: the first record at each place, or behind it.
+
+    How far back ranges have to begin is known then too, as far as it is fragments that say so.
+    """
     wanted = set(places)
-    warm, found = {0: 0}, []
-    for stop in sorted({*wanted, *(max(place - WARM, 0) for place in wanted)} - {0}):
-        if strip.scan(stop, rows) != AT_STOP:
+    kind = {"source": 0, "level": 0, "skipped_rows": False, "columns": [TIME], "row_size": TIME[1], "seed": SEED}
+    scanner = _core.Scanner(options.wanted, **kind)
+    strip, rows = Strip(reader, store.size, store.block, scanner), Dropped(TIME[1])
+    ask = sorted({*wanted, *(max(place - WARM, 0) for place in wanted), *range(0, store.size, _STEP)} - {0})
+    stops, found = [_Stop(0, b"", 0, *_parts.trace(scanner))], []
+    for stop in [*ask, 0]:
+        status = strip.scan(stop, rows)
+        stops.append(_Stop(scanner.offset, _parts.framing_of(scanner), scanner.frames, *_parts.trace(scanner)))
+        if status != AT_STOP:
             break
-        warm[stop] = scanner.offset
         if stop in wanted:
-            found.append((stop, scanner.offset, _parts.framing_of(scanner), scanner.frames))
-    return [Border(warm[max(stop - WARM, 0)], at, framing, frames) for stop, at, framing, frames in found]
+            found.append(len(stops) - 1)
+    ends = [*found, len(stops) - 1][1:]
+    return [_border(stops, i, end) for i, end in zip(found, ends, strict=True)]
+
+
+def _border(stops: list[_Stop], i: int, end: int) -> Border:
+    """The border at stop `i` of a range that goes on to stop `end`."""
+    warm = i
+    while warm and stops[warm].at > stops[i].at - WARM:
+        warm -= 1
+    frames = min((one.earliest for one in stops[warm + 1 : end + 1] if one.earliest is not None), default=None)
+    while frames is not None and frames <= stops[warm].frames:
+        while stops[warm].frames >= frames:
+            warm -= 1
+        frames = min((one.earliest for one in stops[warm + 1 : end + 1] if one.earliest is not None), default=None)
+    crowded = any(one.pushed for one in stops[1 : end + 1])
+    at, framing, frames_before, _, _ = stops[i]
+    return Border(stops[warm].at, at, framing, frames_before, not crowded)
 
 
 def look(store: Store, reader: Reader, head: Head, place: int) -> Border | None:
@@ -106,7 +144,7 @@ def look(store: Store, reader: Reader, head: Head, place: int) -> Border | None:
             _parts.assume(scanner, head.framing, warm)
             strip = Strip(reader, store.size, _BEHIND, scanner)
             if strip.scan(place, Dropped(TIME[1])) == AT_STOP:
-                return Border(warm, scanner.offset, head.framing, None)
+                return Border(warm, scanner.offset, head.framing)
         size *= 4
     return None
 
@@ -130,17 +168,21 @@ def find_warm(reader: Reader, framing: bytes, place: int, stop: int) -> int:
     return 0
 
 
-def find_borders(store: Store, split: int, *, whole: bool | None = None) -> tuple[list[Border], bytes]:
-    """Find the borders of ranges of about `split` bytes, and the framing at the end of what was seen, where all was.
+def find_borders(
+    store: Store, split: int, options: Options, *, whole: bool | None = None
+) -> tuple[list[Border], bytes]:
+    """Find the borders of ranges of about `split` bytes.
 
     Parameters
     ----------
     store : Store
         An uncompressed capture.
+    options : Options
+        With which it will be read.
     split : int
         Bytes of a range.
     whole : bool, optional
-        Pass all headers of the file rather than look around each border. By default of a pcapng, whose interfaces may be
+        Pass all of the file rather than look around each border. By default of a pcapng, whose interfaces may be
         declared anywhere, and of a small file.
 
     Returns
@@ -156,11 +198,15 @@ def find_borders(store: Store, split: int, *, whole: bool | None = None) -> tupl
         head = Head(store, reader)
         if whole is None:
             whole = head.several or store.size <= _SMALL
-        found = [] if whole else [look(store, reader, head, place) for place in places]
-        there = [one for one in found if one is not None]
-        if whole or len(there) < len(found):
-            there = walk(store, reader, places)
+        there: list[Border] | list[Border | None] = [None] if whole else [look(store, reader, head, place) for place in places]
+        if None in there:
+            there = walk(store, reader, places, options)
     finally:
         reader.close()
-    unique = {border.at: border for border in there if 0 < border.at < store.size}
-    return [unique[at] for at in sorted(unique)], head.framing
+    found = [border for border in there if border and 0 < border.at < store.size]
+    return _without_empty(found), head.framing
+
+
+def _without_empty(borders: list[Border]) -> list[Border]:
+    """Of several borders at one record, behind which ranges would hold nothing, the last one: it knows of most."""
+    return list({border.at: border for border in borders}.values())

@@ -38,6 +38,7 @@ _AHEAD = (64 << 10, 256 << 10, 1 << 20)
 # Nanoseconds that lie between two sights of a packet at most, and a bit more.
 _SIGHT = 1_000_001
 _LOST, _OVERLAP, _JOINED = Status.FRAGMENT_LOST.value, Status.FRAGMENT_OVERLAP.value, Status.FRAGMENT_JOINED.value
+_FOREVER = (1 << 63) - 1
 _NOT_CAPTURE = Status.NOT_CAPTURE.value
 
 
@@ -67,6 +68,9 @@ class Proven:
         What holds at its begin, and has to hold at its end.
     before : int or None
         Frames of the capture before it, where they were counted.
+    traced : str
+        With which options all fragments of the capture were looked at before: then no more than `warm` is needed for
+        them. Empty where they were not.
     version : str
         Of the vxtap that found it: framings are its own.
     """
@@ -82,6 +86,7 @@ class Proven:
     framing: bytes = b""
     after: bytes = b""
     before: int | None = 0
+    traced: str = ""
     version: str = __version__
 
     @property
@@ -114,6 +119,7 @@ class RangeRows(NamedTuple):
 
 def prove(
     sources: Source | list[Source] | tuple[Source, ...],
+    options: Options,
     *,
     split: int | str = "128MB",
     storage_options: Mapping[str, object] | None = None,
@@ -128,6 +134,8 @@ def prove(
     ----------
     sources : str or os.PathLike, or a list of those
         Paths, addresses that fsspec knows, or either with a wildcard. Each file is a capture of its own.
+    options : Options
+        With which they will be read.
     split : int or str
         Bytes of a range, about.
     storage_options : mapping, optional
@@ -154,7 +162,7 @@ def prove(
     size = parse_split(split)
     found: list[Proven] = []
     for store, number in find_all(sources, storage_options):
-        found += prove_one(store, number, size, whole=whole)
+        found += prove_one(store, number, options, size, whole=whole)
     return numbered(found)
 
 
@@ -168,18 +176,25 @@ def find_all(
     return [(store, number) for number, one in enumerate(given) for store in find(one, storage_options)]
 
 
-def prove_one(store: Store, source: int, split: int, *, whole: bool | None = None) -> list[Proven]:
+def prove_one(
+    store: Store, source: int, options: Options, split: int, *, whole: bool | None = None
+) -> list[Proven]:
     """Find the ranges of one capture, numbered from 0."""
     if store.is_packed():
         return [Proven(store=store, number=0, source=source, end=store.size, packed=True)]
-    borders, head = find_borders(store, split, whole=whole)
+    borders, head = find_borders(store, split, options, whole=whole)
     first = Proven(store=store, number=0, source=source, end=store.size, after=head)
     found = [first]
     for border in borders:
         found[-1] = replace(found[-1], end=border.at, last=False, after=border.framing)
         begun = replace(first, begin=border.at, warm=border.warm, framing=border.framing, before=border.frames)
-        found.append(begun)
+        found.append(replace(begun, traced=_traced_with(options) if border.traced else ""))
     return numbered(found)
+
+
+def _traced_with(options: Options) -> str:
+    """The options on which it depends what becomes of fragments."""
+    return repr({name: value for name, value in options.wanted.items() if name not in ("vnis", "where", "partial")})
 
 
 def numbered(ranges: list[Proven]) -> list[Proven]:
@@ -332,9 +347,9 @@ class _Attempt:
         self._times: Times | None = None
         self._tail = 0
         if warm:
-            self._times = Times(reader, proven.framing, warm, proven.begin)
+            self._times = Times(reader, proven.framing, warm)
             _parts.assume(scanner, proven.framing, warm)
-            _parts.doubt(scanner, self._times.before + _SIGHT if self._times.known else (1 << 63) - 1)
+            _parts.doubt(scanner, min(self._times.before + _SIGHT, _FOREVER) if self._times.known else _FOREVER)
 
     def run(self) -> int | None:
         """Read it. None where it is proven, else the record from which on it has to be read once more."""
@@ -342,7 +357,6 @@ class _Attempt:
         if proven.begin and not self._come_to_begin():
             return 0
         self._frames = scanner.frames
-        self._timed = scanner.frames - scanner.times[2]
         self._outcomes = scanner.outcomes
         _parts.begin_times(scanner)
         status = self.strip.scan(0 if proven.last else proven.end, self._rows, border=True)
@@ -424,15 +438,16 @@ class _Attempt:
         if times is None:
             return None
         outcomes = scanner.outcomes
+        fragments = outcomes[_JOINED] + outcomes[_LOST] + outcomes[_OVERLAP] > 0
+        clock = fragments and not times.known
         lost = incomplete or self._unfinished or outcomes[_LOST] + outcomes[_OVERLAP] > 0
-        timeless = self._timeless > 0 and not self._timed and _any_fragments(outcomes)
+        lost = lost and proven.traced != _traced_with(self._options)
         sights = _parts.doubted(scanner) >= proven.begin
-        if not (lost or timeless or sights):
+        if not (lost or clock or sights):
             return None
-        timeout = self._options.wanted["fragment_timeout"]
-        need = max(2 * timeout if lost or timeless else 0, 2 * _SIGHT if sights else 0)
+        need = 2 * self._options.wanted["fragment_timeout"] if lost else 2 * _SIGHT if sights else 0
         timed = self._last - self._frames > self._timeless
-        if timed and times.known and not sights and not timeless and times.before + need < self._first_ns:
+        if timed and times.known and not sights and times.before + need < self._first_ns:
             return None
         return self._further(need if timed else 0)
 
@@ -442,7 +457,7 @@ class _Attempt:
         while distance < proven.begin:
             distance *= 2
             warm = find_warm(self._reader, proven.framing, proven.begin - distance, self._warm)
-            times = Times(self._reader, proven.framing, warm, proven.begin) if warm else None
+            times = Times(self._reader, proven.framing, warm) if warm else None
             if times is None or (times.known and times.before + need < self._first_ns):
                 return warm
         return 0
@@ -482,10 +497,6 @@ class _Attempt:
             began=self._proven.begin,
             ended=self._ended,
         )
-
-
-def _any_fragments(outcomes: list[int]) -> bool:
-    return outcomes[_JOINED] + outcomes[_LOST] + outcomes[_OVERLAP] > 0
 
 
 def _projection_of(options: Options) -> tuple[Projection, bool]:

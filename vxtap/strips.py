@@ -172,14 +172,14 @@ class Times:
     Attributes
     ----------
     known : bool
-        There is one.
+        The first frame has one.
     first : int
         The first.
     before : int
         What comes before them is not later than this, where it is no more out of order than they are.
     """
 
-    def __init__(self, reader: Reader, framing: bytes, at: int, stop: int) -> None:
+    def __init__(self, reader: Reader, framing: bytes, at: int) -> None:
         rows = np.zeros(_LOOK_MORE // 16 + 1, np.int64)
         made = 0
         for size in (_LOOK, _LOOK_MORE):
@@ -188,11 +188,10 @@ class Times:
             scanner = header_scanner()
             if at:
                 _parts.assume(scanner, framing, at)
-            scanner.stop = stop
             data = read(reader, at, size)
             made = scanner.scan(data, 0, len(data), rows, 0)[2]
         times = [time for time in rows[:made].tolist() if time != _NAT]
-        self.known = bool(times)
+        self.known = made > 0 and int(rows[0]) != _NAT
         self.first = self.before = times[0] if times else 0
         latest, back = self.first, 0
         for time in times:
