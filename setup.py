@@ -18,6 +18,7 @@ SOURCES = {
     "_parts": ["vxtap.c"],
     "_merge": ["vxt_merging.c"],
     "_facts": ["vxt_packet.c", "vxt_link.c", "vxt_text.c"],
+    "_columns": ["vxt_columns.c", "vxt_terms.c", "vxt_text.c"],
     "_flows": ["vxt_flow.c", "vxt_stream.c", "vxt_conversation.c", "vxt_flows.c"],
 }
 

@@ -14,6 +14,7 @@ from vxtap._version import __version__
 
 if TYPE_CHECKING:
     from vxtap.address import format_ip, format_mac, in_network, parse_ip, parse_mac
+    from vxtap.arrow import Scan, scan
     from vxtap.capture import Capture, open
     from vxtap.checkup import health
     from vxtap.community import community_id
@@ -48,6 +49,7 @@ __all__ = [
     "OptionError",
     "Options",
     "Report",
+    "Scan",
     "Split",
     "Status",
     "TruncatedError",
@@ -70,10 +72,12 @@ __all__ = [
     "parse_mac",
     "plan",
     "read",
+    "scan",
 ]
 
 _HOMES = {
     "address": ("format_ip", "format_mac", "in_network", "parse_ip", "parse_mac"),
+    "arrow": ("Scan", "scan"),
     "checkup": ("health",),
     "health_report": ("Health",),
     "capture": ("Capture", "open"),
@@ -94,11 +98,15 @@ _HOMES = {
     "report": ("Report",),
     "enums": ("Flag", "LinkType", "Status", "Tunnel"),
 }
+# Modules that are used by their own name, as `vxtap.arrow.schema`.
+_PARTS = ("arrow",)
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its module, once."""
+    if name in _PARTS:
+        return import_module(f"vxtap.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module 'vxtap' has no attribute {name!r}")
     value = getattr(import_module(f"vxtap.{_MODULES[name]}"), name)

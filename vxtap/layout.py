@@ -58,3 +58,10 @@ class Projection:
         assert places is not None
         self.copies = [(*offsets[name], places[name][1]) for name in columns]
         self.level = max(_LEVELS[name] for name in columns)
+
+    @classmethod
+    def whole(cls, columns: tuple[str, ...]) -> Projection:
+        """Whole records, parsed no further than these columns need: the others hold anything."""
+        made = cls(None)
+        made.level = max(_LEVELS[name] for name in columns)
+        return made

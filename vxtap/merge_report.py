@@ -167,21 +167,6 @@ def _point(one: Vantage) -> dict[str, Any]:
     return {"source": one.source, "vni": one.vni, "outer_src": one.outer_src}
 
 
-def _add(total: MergeReport, one: Report) -> None:
-    """Count a source in."""
-    for name in ("frames", "decapsulated", "bytes_in", "no_time", "truncated_tail"):
-        setattr(total, name, getattr(total, name) + getattr(one, name))
-    total.skipped += one.skipped
-    total.kept += one.kept
-    total.truncated = total.truncated or one.truncated
-    total.empty_files += one.empty_files
-    total.changed = "; ".join(filter(None, (total.changed, one.changed)))
-    total.files += one.files
-    first = [time for time in (total.first_ns, one.first_ns) if time is not None]
-    last = [time for time in (total.last_ns, one.last_ns) if time is not None]
-    total.first_ns, total.last_ns = min(first, default=None), max(last, default=None)
-
-
 def _pairs(lanes: Lanes) -> tuple[list[Pair], int]:
     merger = lanes.merger
     points = [Vantage(source, vni, ip_text(address), frames) for source, vni, address, frames in merger.vantages()]
@@ -203,7 +188,7 @@ def take_stock_of(lanes: Lanes) -> MergeReport:
             one.skipped += Counter(no_ethernet=unfit)
         total.sources.append(one)
         total.names.append(lane.run.files.name)
-        _add(total, one)
+        total.add(one)
         total.written += given
         total.late += late
         total.duplicates += dropped

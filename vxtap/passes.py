@@ -100,6 +100,11 @@ class Pass:
         """The byte of the capture where the pass ends, once that is known; 0: it goes to the end."""
         return self.files.limit
 
+    @property
+    def live(self) -> bool:
+        """Whether rows should be handed on as they come, since more may be long in coming."""
+        return self.files.waits or self.files.origin.is_live
+
     def _begin_in_the_middle(self) -> None:
         from vxtap.middle import begin_at  # only here: most runs begin at the beginning
 

@@ -9,7 +9,7 @@ from vxtap.memory import Rows
 from vxtap.options import DEFAULT_PORTS, Options, only_outer
 from vxtap.passes import RowPass, files_of
 from vxtap.ranges import pass_over, threads_of
-from vxtap.splits import splits_of, together
+from vxtap.splits import each_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,13 +72,8 @@ def read(
     options = Options(ports=ports, vni=vni, workers=workers, split=split, **own, **only_outer(outer))
     projection = Projection(options.column_names)
     rows = Rows(projection.dtype, _FIRST_ROWS)
-    splits = splits_of(source)
-    if splits is not None:
-        for group in together(splits):
-            _read_one(list(group), options, projection, rows, group[0].source)
-    else:
-        for number, one in enumerate(source if isinstance(source, list | tuple) else [source]):
-            _read_one(one, options, projection, rows, number)
+    for one, number in each_source(source):
+        _read_one(one, options, projection, rows, number)
     return rows.array()
 
 

@@ -101,6 +101,19 @@ class Report:
         """Latest time as ``datetime64[ns]``."""
         return _datetime64(self.last_ns)
 
+    def add(self, other: Report) -> None:
+        """Count the report of another source in."""
+        for name in ("frames", "decapsulated", "bytes_in", "no_time", "truncated_tail", "files"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.skipped += other.skipped
+        self.kept += other.kept
+        self.truncated = self.truncated or other.truncated
+        self.empty_files += other.empty_files
+        self.changed = "; ".join(filter(None, (self.changed, other.changed)))
+        first = [time for time in (self.first_ns, other.first_ns) if time is not None]
+        last = [time for time in (self.last_ns, other.last_ns) if time is not None]
+        self.first_ns, self.last_ns = min(first, default=None), max(last, default=None)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report for JSON; times as ISO 8601 UTC with nanoseconds."""
         return {

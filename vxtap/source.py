@@ -257,6 +257,11 @@ class Origin:
         return self.memory is not None or (self.raw is not None and self._gunzip is None)
 
     @property
+    def is_live(self) -> bool:
+        """Whether bytes come as they please: a pipe, a terminal, a socket."""
+        return self.stat is not None and not stat.S_ISREG(self.stat.st_mode)
+
+    @property
     def is_compressed(self) -> bool:
         """Whether what is read comes decompressed; known once the first bytes have been read."""
         return self._gunzip is not None

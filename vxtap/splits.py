@@ -63,6 +63,14 @@ def splits_of(source: object) -> list[Split] | None:
     return None
 
 
+def each_source(source: Source | list[Sources] | tuple[Sources, ...]) -> list[tuple[Sources, int]]:
+    """One source or several, as `vxtap.read` takes them: each with its number; splits side by side are one."""
+    splits = splits_of(source)
+    if splits is not None:
+        return [(list(group), group[0].source) for group in together(splits)]
+    return [(one, number) for number, one in enumerate(source if isinstance(source, list | tuple) else [source])]
+
+
 def plan(sources: Source | list[Sources] | tuple[Sources, ...], *, split: int | str = "256MB") -> list[Split]:
     """Cut captures into byte ranges, to be read by other threads, processes or machines.
 

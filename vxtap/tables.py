@@ -17,6 +17,12 @@ _TABLES = _facts.tables()
 OUTCOMES: tuple[str, ...] = tuple(row[3] for row in _TABLES["status"] if row[2] == "FRAME")
 #: Every column of the record.
 COLUMNS: tuple[str, ...] = tuple(row[0] for row in _facts.fields())
+#: The columns of tables (Arrow, Parquet, data frames) where nobody says which: when, where in the captures, through
+#: which tunnel, who to whom, how much. The others describe single packets, and are asked for by who needs them.
+DEFAULT_COLUMNS: tuple[str, ...] = (
+    *("ts", "source", "frame", "vni", "outer_src", "outer_dst", "src", "dst", "proto", "sport", "dport", "ttl"),
+    *("tcp_flags", "wirelen", "payload_len", "flags"),
+)
 
 
 def link_type_name(number: int) -> str:

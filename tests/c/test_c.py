@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler")
 PROGRAMS = {
     "test_slice": [],
     "test_table": ["vxt_table", "vxt_interface"],
+    "test_columns": ["vxt_columns", "vxt_terms", "vxt_text"],
     "clock": ["vxt_interface"],
     "hash": [],
 }

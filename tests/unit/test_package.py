@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 import vxtap
-from vxtap import _core, _facts, _flows
+from vxtap import _columns, _core, _facts, _flows
 
 FOLDER = Path(vxtap.__file__).parent
 HEAVY = {"numpy", "rich", "hypothesis", "pyarrow", "tempfile", "gzip", "glob", "select"}
@@ -118,7 +118,7 @@ def stubbed(module: ModuleType) -> list[ast.stmt]:
     ]
 
 
-@pytest.mark.parametrize("module", [_core, _facts, _flows])
+@pytest.mark.parametrize("module", [_columns, _core, _facts, _flows])
 def test_stub_has_every_name_of_the_core(module: ModuleType) -> None:
     names = {
         getattr(node, "name", None) or getattr(getattr(node, "target", None), "id", None) for node in stubbed(module)
@@ -138,6 +138,7 @@ def test_stub_has_every_member_of_the_core_s_classes() -> None:
 # ---------------------------------------------------------------- the border: wrong calls raise, they do not crash
 
 SCANNER = "_core.Scanner(WANTED, source=0, level=0, skipped_rows=False, columns=[], row_size=176)"
+COLUMNS = "_columns.Columns([(0, 0, 7)], 16, 0)"
 REWRITER = "_core.Rewriter(WANTED, pcapng=False, keep_others=False)"
 
 
@@ -177,6 +178,28 @@ REWRITER = "_core.Rewriter(WANTED, pcapng=False, keep_others=False)"
         "_flows.Table(seed=0, idle=0, most=1).add(bytes(176), 0, bytes(184))",
         "_flows.Table(seed=0, idle=0, most=1).add(memoryview(bytearray(184))[1:177], 0, bytearray(184))",
         "_flows.Table(seed=0, idle=0, most=1).end(bytearray(183))",
+        "_columns.Columns([(0, 0, 4)], 7, 0)",
+        "_columns.Columns([(9, 0, 4)], 16, 0)",
+        "_columns.Columns([(0, 1, 7)], 16, 0)",
+        "_columns.Columns([(-1, 0, 4)], 16, 0)",
+        "_columns.Columns([(0, 0, 9)], 16, 0)",
+        "_columns.Columns([(0, 0, -1)], 16, 0)",
+        "_columns.Columns([], 0, 0)",
+        "_columns.Columns([(0, 0, 1)] * 65, 16, 0)",
+        f"{COLUMNS}.add(bytes(31), 2, [bytearray(8), bytearray(1)])",
+        f"{COLUMNS}.add(bytes(32), 2, [bytearray(7), bytearray(1)])",
+        f"{COLUMNS}.add(bytes(144), 9, [bytearray(36), bytearray(1)])",
+        f"{COLUMNS}.add(bytes(32), 2, [bytes(8), bytearray(1)])",
+        f"{COLUMNS}.add(bytes(32), 2, [bytearray(8), None])",
+        f"{COLUMNS}.add(bytes(32), 2, [bytearray(8)])",
+        f"{COLUMNS}.add(bytes(32), 2, [memoryview(bytearray(16))[1:9], bytearray(1)])",
+        f"{COLUMNS}.add(bytes(32), 1 << 60, [bytearray(8), bytearray(1)])",
+        f"{COLUMNS}.terms_of(1)",
+        "_columns.Columns([(0, 0, 4)], 16, 0).terms_of(0)",
+        f"{COLUMNS}.format(0, bytearray(3), bytearray(0))",
+        f"filled({COLUMNS}).format(0, bytearray(4), bytearray(39))",
+        f"filled({COLUMNS}).format(0, bytearray(8), bytearray(38))",
+        f"filled({COLUMNS}).format(0, bytes(8), bytearray(39))",
         "_facts.format_addresses(bytes(16), 16, 2, 16, bytearray(1000), 39)",
         "_facts.format_addresses(bytes(16), 16, 1, 16, bytearray(10), 39)",
         "_facts.format_addresses(bytes(16), 16, 1, 16, bytearray(1000), 3)",
@@ -192,6 +215,8 @@ REWRITER = "_core.Rewriter(WANTED, pcapng=False, keep_others=False)"
 )
 def test_border_refuses(call: str) -> None:
     """In a process of its own, since the other outcome is the end of it."""
-    setting = "from vxtap import _core, _facts, _flows\nfrom vxtap.options import Options\nWANTED = Options().wanted"
+    setting = "from vxtap import _columns, _core, _facts, _flows\nfrom vxtap.options import Options\n"
+    setting += "WANTED = Options().wanted\n"
+    setting += "def filled(columns): columns.add(b'1' * 16, 1, [bytearray(8), bytearray(1)]); return columns\n"
     code = f"{setting}\ntry:\n    {call}\nexcept Exception as error:\n    print(type(error).__name__)"
     assert in_a_fresh_interpreter(code) in ("ValueError", "TypeError", "BufferError", "OverflowError")
