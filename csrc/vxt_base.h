@@ -74,6 +74,7 @@ enum {
     VXT_MAX_NSH = 4,              /* NSH headers in a row */
     VXT_MAX_DEPTH = 8,            /* tunnels within each other */
     VXT_MAX_PORTS = 32,           /* UDP ports that are taken for a tunnel's */
+    VXT_MAX_TESTS = 4096,         /* comparisons of a `where` */
     VXT_MAX_INTERFACES = 1 << 16, /* pcapng interfaces remembered at a time */
     VXT_MAX_TUNNELS = 4096,       /* (VNI, tunnel endpoints, source) told apart */
     VXT_MAX_COUNTERS = 64,        /* keys of a small table of counts: ports, SLL2 interfaces */
@@ -103,7 +104,7 @@ enum {
     X(FRAGMENT_LOST, FRAME, fragment_lost, "a fragment of a datagram of which other fragments are missing")            \
     X(FRAGMENT_OVERLAP, FRAME, fragment_overlap, "a fragment of a datagram that was refused: two of them overlap")     \
     X(INNER_TYPE, FRAME, inner_type, "a tunnel, but not of Ethernet or IP, or a kind of GRE that was not asked for")   \
-    X(FILTERED, FRAME, filtered, "a tunnel, but its VNI was not asked for")                                            \
+    X(FILTERED, FRAME, filtered, "a tunnel, but its VNI was not asked for, or `where` does not hold")                  \
     X(NO_ETHERNET, FRAME, no_ethernet, "an inner packet without Ethernet, for which the output has no place")          \
     X(KEPT, FRAME, kept, "not decapsulated and written as it was (`keep_others`)")                                     \
     X(MORE_INPUT, STEP, more_input, "the buffer ends within a record: call again with more bytes")                     \

@@ -11,6 +11,9 @@ enum {
     USUAL_PACKET = VXT_IPV4_LEN + VXT_UDP_LEN + USUAL_PAYLOAD
 };
 
+/* Flags that are about the frame around the tunnel. */
+enum { OUTER_FLAGS = VXT_FLAG_NO_TIME | VXT_FLAG_OUTGOING | VXT_FLAG_OUTER_VLAN | VXT_FLAG_REASSEMBLED };
+
 static VXT_HOT bool is_plain_ip(const uint8_t *h, uint32_t least)
 {
     return vxt_ip_is_plain(vxt_be32(h), vxt_be32(h + 4), least);
@@ -135,6 +138,26 @@ static VXT_HOT void set_outcome(const vxt_frame *frame, vxt_status status, vxt_s
     r->wirelen = vxt_span_wire(whole);
     if (r->caplen < r->wirelen)
         r->flags |= VXT_FLAG_TRUNCATED;
+}
+
+void vxt_decap_filter(const vxt_frame *frame, vxt_packet *r, vxt_span *inner)
+{
+    vxt_packet known = *r;
+
+    vxt_packet_clear(r);
+    r->ts = known.ts;
+    r->frame = known.frame;
+    r->source = known.source;
+    r->interface = known.interface;
+    r->flags = known.flags & OUTER_FLAGS;
+    r->vni = known.vni;
+    r->tunnel = known.tunnel;
+    memcpy(r->outer_src, known.outer_src, VXT_IPLEN);
+    memcpy(r->outer_dst, known.outer_dst, VXT_IPLEN);
+    r->outer_sport = known.outer_sport;
+    r->outer_dport = known.outer_dport;
+    *inner = vxt_span_of(frame->data, frame->wirelen);
+    set_outcome(frame, VXT_FILTERED, *inner, r);
 }
 
 /* Fill what is left of the row, whose outcome is known. `span` is where the stages got to. */

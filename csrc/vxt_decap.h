@@ -35,4 +35,7 @@ bool vxt_decap_as(vxt_link_kind usual, const vxt_frame *frame, const vxt_options
 vxt_status vxt_decap_any(const vxt_frame *frame, const vxt_options *options, vxt_memory *memory, vxt_packet *r,
                          vxt_span *inner);
 
+/* A frame that was decapsulated is not wanted after all: `r` and `inner` become what they are of one of another VNI. */
+void vxt_decap_filter(const vxt_frame *frame, vxt_packet *r, vxt_span *inner);
+
 #endif

@@ -2,7 +2,7 @@
 #ifndef VXT_OPTIONS_H
 #define VXT_OPTIONS_H
 
-#include "vxt_packet.h"
+#include "vxt_where.h"
 
 /* A UDP destination port, and what is taken to come to it. */
 typedef struct vxt_port {
@@ -17,6 +17,7 @@ typedef struct vxt_options {
     uint32_t depth; /* tunnels within each other that are followed; 1: only the outermost */
     uint32_t vni_count;
     const uint32_t *vnis; /* only these, in rising order; all where vni_count is 0. Memory of the caller. */
+    vxt_where where;      /* only frames for whose record this holds */
     uint32_t source;      /* the number of this source, for the record */
     vxt_level level;      /* how far inner frames are parsed */
     bool skipped_rows;    /* rows of skipped frames too */

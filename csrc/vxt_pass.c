@@ -27,6 +27,24 @@ static void settle_leaving(vxt_pass *pass)
     vxt_frags_drop_leaving(&pass->memory.frags);
 }
 
+/* It was counted as joined when it came, and as lost with the others of its datagram. */
+static void count_again(vxt_pass *pass, vxt_status outcome)
+{
+    settle_leaving(pass);
+    pass->outcomes[VXT_FRAGMENT_LOST]--;
+    pass->outcomes[outcome]++;
+}
+
+/* A first fragment that would go on alone, but is not wanted. Its row is that of the frame, which has been given. */
+static void filter_late(vxt_pass *pass, uint64_t frame)
+{
+    size_t row = vxt_pass_recent(pass, frame);
+
+    count_again(pass, VXT_FILTERED);
+    if (pass->recent.status && row != SIZE_MAX)
+        pass->recent.status[row * pass->recent.row_size] = VXT_FILTERED;
+}
+
 bool vxt_pass_give_up(vxt_pass *pass, vxt_late *late)
 {
     vxt_frags *frags = &pass->memory.frags;
@@ -37,6 +55,10 @@ bool vxt_pass_give_up(vxt_pass *pass, vxt_late *late)
         return false;
     }
     *late = (vxt_late){d->first, vxt_frags_first(frags), d->first_fine};
+    if (!vxt_where_holds(&pass->options.where, &late->r)) {
+        filter_late(pass, late->r.frame);
+        return false;
+    }
     return true;
 }
 
@@ -85,6 +107,9 @@ vxt_status vxt_pass_next(vxt_pass *pass, vxt_slice *in, vxt_step *step, vxt_pack
         step->telling = vxt_vxlan_plausible(step->inner);
     else if (status == VXT_OK && r->status == VXT_NOT_UDP && pass->census)
         step->telling = is_refusal(&step->frame, &pass->options);
+    else if (pass->options.where.count && status == VXT_OK && r->status == VXT_OK &&
+             !vxt_where_holds(&pass->options.where, r))
+        vxt_decap_filter(&step->frame, r, &step->inner);
     return status;
 }
 
@@ -137,12 +162,9 @@ VXT_HOT void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step,
     vxt_reader_pass(&pass->reader, in, &step->frame);
 }
 
-/* It was counted as joined when it came, and as lost with the others of its datagram. */
 void vxt_pass_count_late(vxt_pass *pass, const vxt_late *late, vxt_status outcome)
 {
-    settle_leaving(pass);
-    pass->outcomes[VXT_FRAGMENT_LOST]--;
-    pass->outcomes[outcome]++;
+    count_again(pass, outcome);
     if (pass->census && outcome == VXT_OK)
         count_tunnel(pass, &late->r, late->fine);
 }

@@ -54,7 +54,7 @@ typedef struct vxt_late {
 vxt_link_kind vxt_pass_usual(vxt_pass *pass, vxt_slice in, vxt_step *step);
 
 /* vxt_pass_next for such a frame, `usual` being a constant: whether it is decapsulated, and the outcome VXT_OK. If not,
- * vxt_pass_next is to be asked. */
+ * vxt_pass_next is to be asked. The caller asks the options' `where`. */
 bool vxt_pass_next_as(vxt_link_kind usual, vxt_pass *pass, vxt_step *step, vxt_packet *r);
 
 /* Decide the next frame of `in` into `r`. Nothing is counted yet: what does not fit an output can be asked for again.
@@ -69,8 +69,8 @@ void vxt_pass_census(vxt_pass *pass, const vxt_step *step, const vxt_packet *r, 
 /* Count the frame, as `outcome` (what it was decided to be, or VXT_KEPT), and move past it. */
 void vxt_pass_count(vxt_pass *pass, vxt_slice *in, const vxt_step *step, const vxt_packet *r, vxt_status outcome);
 
-/* After GIVE_UP: false, and the datagram is settled; or true where its first fragment goes on alone, which is `late`.
- * Then nothing is counted yet, and it may be asked for again. */
+/* After GIVE_UP: false, and the datagram is settled; or true where its first fragment goes on alone, and is wanted:
+ * `late`. Then nothing is counted yet, and it may be asked for again. */
 bool vxt_pass_give_up(vxt_pass *pass, vxt_late *late);
 
 /* Count it, as `outcome`. */

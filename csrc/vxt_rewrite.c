@@ -99,21 +99,28 @@ static VXT_APART vxt_status rewrite_any(vxt_rewrite *w, vxt_slice *in, vxt_room 
     return VXT_OK;
 }
 
-/* A frame of the usual shape. False: nothing was done, and rewrite_any is to be asked. */
-static VXT_HOT bool rewrite_as(vxt_link_kind usual, vxt_rewrite *w, vxt_slice *in, vxt_step *step, vxt_room *out,
-                               bool in_place)
+/* A frame of the usual shape. False: nothing was done, and rewrite_any is to be asked. `filters` is a constant: without
+ * a `where` nothing is left of it. */
+static VXT_HOT bool rewrite_as(vxt_link_kind usual, bool filters, vxt_rewrite *w, vxt_slice *in, vxt_step *step,
+                               vxt_room *out, bool in_place)
 {
     vxt_packet packet;
 
-    if (!vxt_pass_next_as(usual, &w->pass, step, &packet) ||
-        put_outcome(w, step, &packet, VXT_OK, out, in_place) != VXT_OK)
+    if (!vxt_pass_next_as(usual, &w->pass, step, &packet))
+        return false;
+    if (filters && !vxt_where_holds(&w->pass.options.where, &packet)) {
+        vxt_pass_census(&w->pass, step, &packet, VXT_FILTERED);
+        vxt_pass_count(&w->pass, in, step, &packet, VXT_FILTERED);
+        return true;
+    }
+    if (put_outcome(w, step, &packet, VXT_OK, out, in_place) != VXT_OK)
         return false;
     vxt_pass_census(&w->pass, step, &packet, VXT_OK);
     vxt_pass_count(&w->pass, in, step, &packet, VXT_OK);
     return true;
 }
 
-static VXT_HOT vxt_status rewrite_one(vxt_rewrite *w, vxt_slice *in, vxt_room *out, bool in_place)
+static VXT_HOT vxt_status rewrite_one(bool filters, vxt_rewrite *w, vxt_slice *in, vxt_room *out, bool in_place)
 {
     vxt_link_kind usual;
     vxt_step step;
@@ -122,9 +129,9 @@ static VXT_HOT vxt_status rewrite_one(vxt_rewrite *w, vxt_slice *in, vxt_room *o
     vxt_status status;
 
     usual = vxt_pass_usual(&w->pass, *in, &step);
-    if (usual == VXT_LINK_ETHERNET && rewrite_as(VXT_LINK_ETHERNET, w, in, &step, out, in_place))
+    if (usual == VXT_LINK_ETHERNET && rewrite_as(VXT_LINK_ETHERNET, filters, w, in, &step, out, in_place))
         return VXT_OK;
-    if (usual == VXT_LINK_SLL2 && rewrite_as(VXT_LINK_SLL2, w, in, &step, out, in_place))
+    if (usual == VXT_LINK_SLL2 && rewrite_as(VXT_LINK_SLL2, filters, w, in, &step, out, in_place))
         return VXT_OK;
     in2 = *in; /* copies: see VXT_HOT */
     out2 = *out;
@@ -141,8 +148,11 @@ vxt_status vxt_rewrite_run(vxt_rewrite *w, const uint8_t *in, size_t length, uin
     vxt_room all = vxt_room_of(out, size), room = all;
     vxt_status status = VXT_OK;
 
+    if (w->pass.options.where.count == 0)
+        while (status == VXT_OK)
+            status = rewrite_one(false, w, &rest, &room, in_place);
     while (status == VXT_OK)
-        status = rewrite_one(w, &rest, &room, in_place);
+        status = rewrite_one(true, w, &rest, &room, in_place);
     progress->used = vxt_behind(rest, start);
     progress->made = vxt_written(room, all);
     return status;

@@ -127,7 +127,8 @@ static VXT_APART vxt_status scan_any(vxt_scan *scan, vxt_slice *in, uint8_t *row
 
 /* A frame of the usual shape, where no census is taken, as it seldom is of rows. False: nothing was done, and scan_any
  * is to be asked. */
-static VXT_HOT bool scan_as(vxt_link_kind usual, vxt_scan *scan, vxt_slice *in, vxt_step *step, vxt_room *out)
+static VXT_HOT bool scan_as(vxt_link_kind usual, bool filters, vxt_scan *scan, vxt_slice *in, vxt_step *step,
+                            vxt_room *out)
 {
     vxt_packet packet, *r;
     vxt_room room = *out;
@@ -138,6 +139,12 @@ static VXT_HOT bool scan_as(vxt_link_kind usual, vxt_scan *scan, vxt_slice *in, 
     r = place(scan, row, &packet);
     if (!vxt_pass_next_as(usual, &scan->pass, step, r))
         return false;
+    if (filters && !vxt_where_holds(&scan->pass.options.where, r)) {
+        if (scan->pass.options.skipped_rows)
+            return false;
+        vxt_pass_count(&scan->pass, in, step, r, VXT_FILTERED);
+        return true;
+    }
     vxt_pass_count(&scan->pass, in, step, r, VXT_OK);
     finish_row(scan, r, row);
     *out = room;
@@ -145,7 +152,7 @@ static VXT_HOT bool scan_as(vxt_link_kind usual, vxt_scan *scan, vxt_slice *in, 
 }
 
 /* Whole records are parsed where they will stay, projected ones beside it. */
-static VXT_HOT vxt_status scan_one(vxt_scan *scan, vxt_slice *in, uint8_t *rows, vxt_room *out)
+static VXT_HOT vxt_status scan_one(bool filters, vxt_scan *scan, vxt_slice *in, uint8_t *rows, vxt_room *out)
 {
     vxt_link_kind usual;
     vxt_step step;
@@ -154,9 +161,9 @@ static VXT_HOT vxt_status scan_one(vxt_scan *scan, vxt_slice *in, uint8_t *rows,
     vxt_status status;
 
     usual = vxt_pass_usual(&scan->pass, *in, &step);
-    if (usual == VXT_LINK_ETHERNET && scan_as(VXT_LINK_ETHERNET, scan, in, &step, out))
+    if (usual == VXT_LINK_ETHERNET && scan_as(VXT_LINK_ETHERNET, filters, scan, in, &step, out))
         return VXT_OK;
-    if (usual == VXT_LINK_SLL2 && scan_as(VXT_LINK_SLL2, scan, in, &step, out))
+    if (usual == VXT_LINK_SLL2 && scan_as(VXT_LINK_SLL2, filters, scan, in, &step, out))
         return VXT_OK;
     in2 = *in; /* copies: see VXT_HOT */
     out2 = *out;
@@ -191,8 +198,11 @@ vxt_status vxt_scan_run(vxt_scan *scan, const uint8_t *in, size_t length, void *
 
     set_recent(scan, rows, *count);
     vxt_claim(&room, *count * scan->row_size);
+    if (scan->pass.options.where.count == 0)
+        while (status == VXT_OK)
+            status = scan_one(false, scan, &rest, rows, &room);
     while (status == VXT_OK)
-        status = scan_one(scan, &rest, rows, &room);
+        status = scan_one(true, scan, &rest, rows, &room);
     *used = vxt_behind(rest, start);
     *count = vxt_written(room, all) / scan->row_size;
     return status;

@@ -1,6 +1,7 @@
 /* vxtap.c: the core as one translation unit, so that compilers see through from framing to the last column. Each file
  * compiles alone too (`make lint` proves it). */
 #include "vxt_packet.c"
+#include "vxt_where.c"
 #include "vxt_link.c"
 #include "vxt_ip.c"
 #include "vxt_vxlan.c"

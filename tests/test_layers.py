@@ -20,7 +20,8 @@ MOST_LINES, MOST_OF_A_FUNCTION = 400, 60
 LAYERS = (
     "vxt_base",
     "vxt_bytes vxt_slice vxt_packet vxt_stream vxt_piece",
-    "vxt_hash vxt_options vxt_link vxt_text vxt_flow",
+    "vxt_hash vxt_where vxt_link vxt_text vxt_flow",
+    "vxt_options",
     "vxt_terms vxt_ip vxt_frame vxt_interface vxt_encap vxt_table vxt_sight vxt_datagram",
     "vxt_columns vxt_vxlan vxt_geneve vxt_gre vxt_icmp vxt_inner vxt_pages vxt_pcap vxt_pcapng",
     "vxt_tunnel vxt_datagrams vxt_conversation",
@@ -41,6 +42,10 @@ LAYERS = (
     "vxtap.compressed vxtap.extras vxtap.constraints vxtap.happenings vxtap.lengths vxtap.advice",
     "vxtap.tables vxtap.source vxtap.address vxtap.community vxtap.tunnels vxtap.evidence vxtap.corridor vxtap.roughly"
     " vxtap.sides",
+    "vxtap.predicate vxtap.tokens",
+    "vxtap.literals",
+    "vxtap.grammar",
+    "vxtap.where",
     "vxtap.timelines vxtap.changes vxtap.options vxtap.report vxtap.sink",
     "vxtap.rotation vxtap.clocks vxtap.shapes",
     "vxtap.ends vxtap.follow vxtap.splits",

@@ -12,6 +12,7 @@ class Wanted(TypedDict):
     once: bool
     partial: bool
     plain: bool
+    where: tuple[bytes, bytes, int] | None
     fragment_timeout: int
     fragment_memory: int
 

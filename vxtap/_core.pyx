@@ -49,6 +49,9 @@ cdef class Pass:
                 self.vnis[i] = vnis[i]
             books.options.vnis = self.vnis
             books.options.vni_count = len(vnis)
+        if wanted["where"] is not None:
+            tests, words, depth = wanted["where"]
+            self.set_where(tests, words, depth)
         if census:
             books.census = <vxt_census *>PyMem_Calloc(1, sizeof(vxt_census))
             if books.census == NULL:
@@ -65,6 +68,20 @@ cdef class Pass:
             PyMem_Free(self.books.memory.frags.slots)
             PyMem_Free(self.books.memory.frags.whole)
         PyMem_Free(self.vnis)
+
+    cdef int set_where(self, bytes tests, bytes words, int level) except -1:
+        """Only frames for whose record this program holds. It stays where it is: bytes do not move, and are aligned."""
+        cdef vxt_where where
+        where.tests = <const vxt_test *><const char *>tests
+        where.count = len(tests) // sizeof(vxt_test)
+        where.words = <const uint64_t *><const char *>words
+        where.word_count = len(words) // sizeof(uint64_t)
+        if not vxt_where_check(&where):
+            raise ValueError("no sound program")
+        self.program = tests, words
+        self.books.options.where = where
+        self.books.options.level = <vxt_level>level
+        return 0
 
     cdef bint grow(self, vxt_status status) noexcept:
         """Give the core the memory that it asks for; False where it asks for none, or there is none."""
@@ -260,7 +277,7 @@ cdef class Scanner(Pass):
         memset(&self.state, 0, sizeof(vxt_scan))
         self.set_up(&self.state.books, wanted, census, seed)
         self.books.options.source = source
-        self.books.options.level = <vxt_level><int>level
+        self.books.options.level = max(self.books.options.level, <vxt_level><int>level)
         self.books.options.skipped_rows = skipped_rows
         if len(columns) > VXT_MAX_COLUMNS:
             raise ValueError("too many columns")

@@ -6,6 +6,7 @@ cdef extern from "vxtap.h" nogil:
         VXT_MAX_CAPLEN
         VXT_MAX_PORTS
         VXT_MAX_DEPTH
+        VXT_MAX_TESTS
         VXT_MAX_INTERFACES
         VXT_MAX_SIGHTS
         VXT_SIGHT_DOUBTS
@@ -67,6 +68,15 @@ cdef extern from "vxtap.h" nogil:
         uint16_t port
         uint8_t tunnel
 
+    ctypedef struct vxt_test:
+        pass
+
+    ctypedef struct vxt_where:
+        const vxt_test *tests
+        const uint64_t *words
+        uint32_t count
+        uint32_t word_count
+
     ctypedef struct vxt_options:
         vxt_port *ports
         uint32_t port_count
@@ -74,6 +84,7 @@ cdef extern from "vxtap.h" nogil:
         uint32_t depth
         uint32_t vni_count
         const uint32_t *vnis
+        vxt_where where
         uint32_t source
         vxt_level level
         bint skipped_rows
@@ -250,6 +261,7 @@ cdef extern from "vxtap.h" nogil:
     ctypedef struct vxt_known:
         uint64_t *seen
 
+    bint vxt_where_check(const vxt_where *where)
     void vxt_join_framing(const vxt_reader *reader, vxt_framing *framing)
     vxt_interface vxt_join_interface(const vxt_reader *reader, uint32_t i)
     void vxt_join_assume(vxt_reader *reader, const vxt_framing *framing, uint64_t offset)

@@ -4,6 +4,7 @@ from typing_extensions import Buffer
 
 MAX_PORTS: int
 MAX_DEPTH: int
+MAX_TESTS: int
 ROW_SIZE: int
 FRAGMENT_MEMORY: int
 

@@ -8,6 +8,8 @@ from vxtap._csrc cimport *
 
 MAX_PORTS = VXT_MAX_PORTS
 MAX_DEPTH = VXT_MAX_DEPTH
+#: Tests of a `where`.
+MAX_TESTS = VXT_MAX_TESTS
 ROW_SIZE = sizeof(vxt_packet)
 #: The least memory for fragments, in bytes.
 FRAGMENT_MEMORY = VXT_FRAG_LEAST * sizeof(vxt_slot)

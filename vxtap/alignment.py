@@ -51,7 +51,8 @@ def align(sources: list[Sources], options: Options) -> Clocks:
     """Read all sources and estimate how far their clocks are apart."""
     check_again(sources)
     evidence = Evidence(len(sources))
-    own: dict[str, Any] = {"columns": columns, "align": False, "dedup": None, "strict": False}
+    # Of all packets, whatever is wanted of them: clocks do not depend on that.
+    own: dict[str, Any] = {"columns": columns, "where": None, "align": False, "dedup": None, "strict": False}
     for number, source in enumerate(sources):
         with (
             Capture(source, replace(options, **own)) as capture,

@@ -19,6 +19,7 @@ from vxtap.tunnels import VXLAN, find_tunnels
 
 if TYPE_CHECKING:
     from vxtap._core import Wanted
+    from vxtap.where import Program
 
 #: The port that IANA assigned to VXLAN.
 DEFAULT_PORTS = (4789,)
@@ -136,8 +137,9 @@ def parse_duration(value: Duration, what: str) -> int:
 
 
 class OuterOptions(TypedDict, total=False):
-    """Options of everything that reads captures, about what is outside of the inner frames; see `Options`."""
+    """Options of everything that reads captures, about what is taken of them; see `Options`."""
 
+    where: str | None
     tunnels: Iterable[str]
     depth: int
     once: bool
@@ -165,6 +167,9 @@ class Options:
         UDP destination ports that are taken for VXLAN; 4789 by default, 8472 is what Linux and flannel use.
     vni : int or iterable of int, optional
         Only these network identifiers; frames of others are counted as ``filtered``.
+    where : str, optional
+        Only frames for whose record this holds, such as ``src in 10.90.0.0/24 and dport == 443``; others are counted as
+        ``filtered``. docs/where.md tells what it can say.
     tunnels : str or iterable of str
         What is looked for: 'vxlan' (the default), 'vxlan-gpe', 'geneve', 'gre', 'nvgre', 'erspan'. One over UDP can
         name a port: 'geneve:47101'. Or 'none' alone, for a plain capture: every frame is itself the inner frame, and
@@ -217,6 +222,7 @@ class Options:
 
     ports: Numbers = field(default=DEFAULT_PORTS)
     vni: Numbers | None = None
+    where: str | None = None
     tunnels: Iterable[str] = (VXLAN,)
     depth: int = 1
     once: bool = True
@@ -249,6 +255,7 @@ class Options:
             raise OptionError("vni: without tunnels there is none")
         object.__setattr__(self, "vni", vni)
         object.__setattr__(self, "columns", _columns(self.columns))
+        _ = self.program
         self._check_work()
         if self.frames not in ("decapsulated", "all"):
             raise OptionError(f"frames: expected 'decapsulated' or 'all', got {self.frames!r}")
@@ -284,14 +291,25 @@ class Options:
         return _MAX_KEY if find_tunnels(self.tunnels, ports).gre else MAX_VNI
 
     @property
+    def program(self) -> Program | None:
+        """What `where` is for the core."""
+        if self.where is None:
+            return None
+        from vxtap.where import parse  # only here: most runs take all frames
+
+        return parse(self.where)
+
+    @property
     def wanted(self) -> Wanted:
         """What the core is told."""
+        program = self.program
         kinds = find_tunnels(self.tunnels, self.port_numbers)
         return {
             "ports": kinds.ports,
             "vnis": self.vni or (),  # type: ignore[typeddict-item]
             "gre": kinds.gre,
             "plain": kinds.plain,
+            "where": None if program is None else (program.tests, program.words, program.level),
             "depth": self.depth,
             "once": self.once,
             "partial": self.partial,

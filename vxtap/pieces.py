@@ -105,7 +105,7 @@ class Rejoiner:
         self._pieces = Pieces()
         self._from = 0
         size = projection.dtype.itemsize
-        return RowPass(again, self._options, projection.copies, size, level=projection.level)
+        return RowPass(again, self._options, projection.copies, size, level=projection.level, number=self._files.number)
 
     def find(self, offset: int) -> memoryview | None:
         """The frame of the row with this offset; None where there is no such frame any more."""

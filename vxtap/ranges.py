@@ -53,6 +53,8 @@ def threads_of(options: Options, files: Rotation) -> int:
     """How many threads are to read these files."""
     if options.follow or files.size is None:
         return 1
+    if options.program is not None and "frame" in options.program.columns:  # which a part counts from 0
+        return 1
     if options.workers is not None:
         return options.workers
     return min(cores_at_hand(), _THREADS) if files.size - files.begin >= _SMALL else 1

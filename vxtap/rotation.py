@@ -39,6 +39,7 @@ NOTHING: _core.Wanted = {
     "once": False,
     "partial": False,
     "plain": False,
+    "where": None,
     "fragment_timeout": 0,
     "fragment_memory": _facts.FRAGMENT_MEMORY,
 }

@@ -362,8 +362,7 @@ def test_unknown_column_without_a_likeness() -> None:
 def test_options_are_put_in_order() -> None:
     options = Options(ports=(8472, np.uint16(4789), 8472), vni=np.array([9, 7]), columns="vni")
     assert options.wanted["ports"] == ((4789, vxtap.Tunnel.VXLAN), (8472, vxtap.Tunnel.VXLAN))
-    assert options.wanted["vnis"] == (7, 9)
-    assert options.column_names == ("vni",)
+    assert (options.wanted["vnis"], options.column_names) == ((7, 9), ("vni",))
     assert Options().wanted == {
         "ports": ((4789, vxtap.Tunnel.VXLAN),),
         "vnis": (),
@@ -372,6 +371,7 @@ def test_options_are_put_in_order() -> None:
         "once": True,
         "partial": False,
         "plain": False,
+        "where": None,
         "fragment_timeout": 30 * 10**9,
         "fragment_memory": 16 << 20,
     }

@@ -62,6 +62,11 @@ def _common() -> argparse.ArgumentParser:
     )
     group.add_argument("--vni", type=numbers, metavar="N,N", help="only these VXLAN network identifiers")
     group.add_argument(
+        "--where",
+        metavar="TEXT",
+        help="only packets for which this holds: 'src in 10.90.0.0/24 and dport in (80, 443)'; see docs/where.md",
+    )
+    group.add_argument(
         "--tunnels",
         default=VXLAN,
         metavar="NAME,NAME",
@@ -186,7 +191,7 @@ def _add_compare(commands: _Commands, common: argparse.ArgumentParser) -> None:
         formatter_class=_formatter,
         help="tell whether a mirror is complete, beside the source machine's own capture",
         description="Tell whether a mirror is complete: what the source machine captured itself, beside what one or"
-        " more collectors recorded. With --strict the exit status is 1 where it is not.",
+        " more collectors recorded. With --strict the exit status is 1 where it is not. --where is about the mirror.",
     )
     compare.add_argument("source", metavar="SOURCE", help="a plain capture of the machine that is mirrored")
     compare.add_argument("mirror", metavar="MIRROR", nargs="+", help=_INPUT)

@@ -22,7 +22,7 @@ _MOST_NAMES = 5
 
 def options_of(args: argparse.Namespace, **more: Any) -> Options:
     """The options that all commands share, as the library takes them, and more of one command."""
-    names = ("ports", "vni", "tunnels", "depth", "once", "partial", "fragment_timeout", "fragment_memory")
+    names = ("ports", "vni", "where", "tunnels", "depth", "once", "partial", "fragment_timeout", "fragment_memory")
     return Options(**{name: getattr(args, name) for name in names}, **more)
 
 
