@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -88,7 +89,7 @@ def sum_of(found: Apart) -> int:
 def gaps(found: Apart) -> list[vxtap.Report]:
     """Ranges that do not begin where the one before ended."""
     reports = [part.report for part in found.parts]
-    return [b for a, b in zip(reports, reports[1:], strict=False) if a.ended != b.began]
+    return [b for a, b in itertools.pairwise(reports) if a.ended != b.began]
 
 
 @contextmanager

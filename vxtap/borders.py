@@ -98,8 +98,9 @@ def walk(store: Store, reader: Reader, places: Iterable[int], options: Options) 
     How far back ranges have to begin is known then too, as far as it is fragments that say so.
     """
     wanted = set(places)
-    kind = {"source": 0, "level": 0, "skipped_rows": False, "columns": [TIME], "row_size": TIME[1], "seed": SEED}
-    scanner = _core.Scanner(options.wanted, **kind)
+    scanner = _core.Scanner(
+        options.wanted, source=0, level=0, skipped_rows=False, columns=[TIME], row_size=TIME[1], seed=SEED
+    )
     strip, rows = Strip(reader, store.size, store.block, scanner), Dropped(TIME[1])
     ask = sorted({*wanted, *(max(place - WARM, 0) for place in wanted), *range(0, store.size, _STEP)} - {0})
     stops, found = [_Stop(0, b"", 0, *_parts.trace(scanner))], []
@@ -198,13 +199,13 @@ def find_borders(
         head = Head(store, reader)
         if whole is None:
             whole = head.several or store.size <= _SMALL
-        there: list[Border] | list[Border | None] = [None] if whole else [look(store, reader, head, place) for place in places]
-        if None in there:
+        found = [] if whole else [look(store, reader, head, place) for place in places]
+        there = [border for border in found if border]
+        if whole or len(there) < len(found):
             there = walk(store, reader, places, options)
     finally:
         reader.close()
-    found = [border for border in there if border and 0 < border.at < store.size]
-    return _without_empty(found), head.framing
+    return _without_empty([border for border in there if 0 < border.at < store.size]), head.framing
 
 
 def _without_empty(borders: list[Border]) -> list[Border]:

@@ -24,7 +24,18 @@ _PACKED = (GZIP, b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"\xfd7zX", b"BZh")
 _FAR_BLOCK = 8 << 20
 _WILD = frozenset("*?[")
 # What tells one content of an object from another, as the stores call it, the best first.
-_TAGS = ("ETag", "etag", "md5Hash", "md5", "checksum", "generation", "mtime", "LastModified", "last_modified", "created")
+_TAGS = (
+    "ETag",
+    "etag",
+    "md5Hash",
+    "md5",
+    "checksum",
+    "generation",
+    "mtime",
+    "LastModified",
+    "last_modified",
+    "created",
+)
 
 
 class Reader(Protocol):
