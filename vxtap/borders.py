@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from vxtap import _core, _parts
@@ -24,6 +25,8 @@ _BEHIND, _MOST = 64 << 10, 4 << 20
 # The beginning of a file is read for its framing, up to here; files no larger than the second are read as a whole.
 _HEAD, _SMALL = 256 << 10, 1 << 20
 _PCAPNG = 2
+# Requests to a store at a time.
+_AT_ONCE = 16
 # Bytes between two places of a file at which is noted what its fragments need.
 _STEP = 1 << 20
 
@@ -199,13 +202,21 @@ def find_borders(
         head = Head(store, reader)
         if whole is None:
             whole = head.several or store.size <= _SMALL
-        found = [] if whole else [look(store, reader, head, place) for place in places]
+        found = [] if whole else _look_at_all(store, reader, head, places)
         there = [border for border in found if border]
         if whole or len(there) < len(found):
             there = walk(store, reader, places, options)
     finally:
         reader.close()
     return _without_empty([border for border in there if 0 < border.at < store.size]), head.framing
+
+
+def _look_at_all(store: Store, reader: Reader, head: Head, places: Iterable[int]) -> list[Border | None]:
+    """Look at several at once, where each has to be waited for."""
+    if not store.is_far:
+        return [look(store, reader, head, place) for place in places]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda place: look(store, reader, head, place), places))
 
 
 def _without_empty(borders: list[Border]) -> list[Border]:

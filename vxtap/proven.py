@@ -8,7 +8,7 @@ the beginning of the second, and so on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,8 +72,8 @@ class Proven:
     last: bool = True
     packed: bool = False
     warm: int = 0
-    framing: bytes = b""
-    after: bytes = b""
+    framing: bytes = field(default=b"", repr=False)
+    after: bytes = field(default=b"", repr=False)
     before: int | None = 0
     traced: str = ""
     version: str = __version__

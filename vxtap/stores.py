@@ -115,6 +115,11 @@ class Store:
         return printable(self.url)
 
     @property
+    def is_far(self) -> bool:
+        """Whether every read of it has to be waited for."""
+        return _is_far(self.url)
+
+    @property
     def block(self) -> int:
         """Bytes that are best read at a time."""
         return _FAR_BLOCK if _is_far(self.url) else BLOCK
