@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal, Unpack
 
+    import pandas as pd
+    import polars as pl
     import pyarrow as pa
 
     from vxtap.options import Numbers, OuterOptions
@@ -163,6 +165,20 @@ class Scan:
         """
         return need("pyarrow", extra="arrow").Table.from_batches(list(self), self.schema)
 
+    def to_pandas(self, *, categories: bool = False) -> pd.DataFrame:
+        """Read all that is left into a data frame of pandas; see `Capture.to_pandas`."""
+        from vxtap.frames import pandas_frame  # only here, and below: others need no data frames
+
+        need("pandas", extra="pandas")
+        return pandas_frame(self.read_all(), categories=categories)
+
+    def to_polars(self) -> pl.DataFrame:
+        """Read all that is left into a data frame of polars; see `Capture.to_polars`."""
+        from vxtap.frames import polars_frame
+
+        need("polars", extra="polars")
+        return polars_frame(self.read_all())
+
     @property
     def report(self) -> Report:
         """What has become of every frame read so far, of all sources together."""
@@ -186,6 +202,24 @@ class Scan:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def prepared(
+    columns: Iterable[str] | None,
+    addresses: str,
+    *,
+    ports: Numbers = DEFAULT_PORTS,
+    vni: Numbers | None = None,
+    strict: bool = False,
+    workers: int | None = None,
+    split: int | str | None = None,
+    **outer: Unpack[OuterOptions],
+) -> tuple[Shape, Options]:
+    """Check what a scan is asked for, before anything is opened: see `scan`."""
+    need("pyarrow", extra="arrow")
+    shape = Shape(columns, addresses=addresses)
+    own: dict[str, Any] = {"columns": shape.columns, "strict": strict}
+    return shape, Options(ports=ports, vni=vni, workers=workers, split=split, **own, **only_outer(outer))
 
 
 def scan(
@@ -240,8 +274,6 @@ def scan(
     >>> for batch in vxtap.scan("nva.pcap", columns=["ts", "vni", "src", "dst"]):
     ...     print(batch.num_rows)
     """
-    need("pyarrow", extra="arrow")
-    shape = Shape(columns, addresses=addresses)
-    own: dict[str, Any] = {"columns": shape.columns, "strict": strict}
-    options = Options(ports=ports, vni=vni, workers=workers, split=split, **own, **only_outer(outer))
+    given: dict[str, Any] = {"ports": ports, "vni": vni, "strict": strict, "workers": workers, "split": split}
+    shape, options = prepared(columns, addresses, **given, **outer)
     return Scan(sources, options, shape, batch_size)

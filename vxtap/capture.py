@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Unpack
 
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
     from vxtap.options import Numbers, OuterOptions
     from vxtap.source import Sources, Window
 
@@ -95,6 +99,84 @@ class Capture:
             return sys.maxsize
         left = max(0, size - self._pass.books.offset)
         return rows_in(left)
+
+    def to_arrow(self, *, addresses: Literal["text", "binary"] = "text") -> pa.Table:
+        """Give all rows that are left as an Arrow table.
+
+        Parameters
+        ----------
+        addresses : {"text", "binary"}
+            As for `vxtap.scan`, which reads in bounded memory.
+
+        Returns
+        -------
+        pyarrow.Table
+            The columns of this capture, as docs/arrow.md has them, in chunks of 65,536 rows.
+
+        Raises
+        ------
+        FormatError, OSError
+            For a damaged or unreadable file. Nothing is returned then: `batches` gives the rows before the fault.
+        UnsupportedError
+            Where pyarrow is not installed.
+        """
+        from vxtap.frames import table_of  # only here, and below: others need no pyarrow
+
+        return table_of(self._pass, self.dtype, addresses)
+
+    def to_pandas(self, *, addresses: Literal["text", "binary"] = "text", categories: bool = False) -> pd.DataFrame:
+        """Give all rows that are left as a data frame of pandas.
+
+        Parameters
+        ----------
+        addresses : {"text", "binary"}
+            Addresses as strings, or as bytes in network order.
+        categories : bool
+            Texts as categories, which take less memory and time.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of this capture: times as ``datetime64[ns, UTC]``, numbers as ``int16`` to ``int64``.
+
+        Raises
+        ------
+        FormatError, OSError
+            As `to_arrow`.
+        UnsupportedError
+            Where pandas or pyarrow is not installed.
+        """
+        from vxtap.extras import need
+        from vxtap.frames import pandas_frame
+
+        need("pandas", extra="pandas")
+        return pandas_frame(self.to_arrow(addresses=addresses), categories=categories)
+
+    def to_polars(self, *, addresses: Literal["text", "binary"] = "text") -> pl.DataFrame:
+        """Give all rows that are left as a data frame of polars; `vxtap.polars.scan` gives a lazy one.
+
+        Parameters
+        ----------
+        addresses : {"text", "binary"}
+            Addresses as strings, or as bytes in network order.
+
+        Returns
+        -------
+        polars.DataFrame
+            The columns of this capture: times as ``Datetime("ns", "UTC")``, numbers as ``Int16`` to ``Int64``.
+
+        Raises
+        ------
+        FormatError, OSError
+            As `to_arrow`.
+        UnsupportedError
+            Where polars or pyarrow is not installed.
+        """
+        from vxtap.extras import need
+        from vxtap.frames import polars_frame
+
+        need("polars", extra="polars")
+        return polars_frame(self.to_arrow(addresses=addresses))
 
     def _finish(self) -> None:
         if self._pass.error is not None:

@@ -332,7 +332,8 @@ def _write(one: Proven, system: Any, folder: str, how: Mapping[str, Any]) -> Wri
     beside = f"{folder}/.{os.urandom(4).hex()}-part-{one.number:06d}"
     try:
         with system.open(beside, "wb") as file:
-            _write_rows(file, one, result.rows, shape, names, how["compression"])
+            with _writer(file, one, shape, names, how["compression"]) as writer:
+                _write_rows(writer, one, result.rows, shape)
         system.mv(beside, path)
     except BaseException:
         with suppress(OSError):
@@ -350,13 +351,17 @@ def _write(one: Proven, system: Any, folder: str, how: Mapping[str, Any]) -> Wri
     )
 
 
-def _write_rows(file: Any, one: Proven, rows: Any, shape: Shape, names: list[str], compression: str) -> None:
+def _writer(file: Any, one: Proven, shape: Shape, names: list[str], compression: str) -> Any:
     pa, parquet = need("pyarrow", extra="dask"), need("pyarrow.parquet", extra="dask")
     schema = shape.schema.append(pa.field(SPLIT, pa.int32(), nullable=False))
     schema = pa.schema([schema.field(name) for name in names], schema.metadata | {"capture": one.store.url})
-    with parquet.ParquetWriter(file, schema, compression=compression) as writer:
-        for batch in batches_of(rows, shape, _GROUP):
-            arrays = {field.name: batch.column(i) for i, field in enumerate(batch.schema)}
-            if SPLIT in names:
-                arrays[SPLIT] = pa.repeat(pa.scalar(one.number, pa.int32()), batch.num_rows)
-            writer.write_batch(pa.record_batch([arrays[name] for name in names], schema=schema), _GROUP)
+    return parquet.ParquetWriter(file, schema, compression=compression)
+
+
+def _write_rows(writer: Any, one: Proven, rows: Any, shape: Shape) -> None:
+    pa = need("pyarrow", extra="dask")
+    for batch in batches_of(rows, shape, _GROUP):
+        arrays = {field.name: batch.column(i) for i, field in enumerate(batch.schema)}
+        arrays[SPLIT] = pa.repeat(pa.scalar(one.number, pa.int32()), batch.num_rows)
+        there = [arrays[name] for name in writer.schema.names]
+        writer.write_batch(pa.record_batch(there, schema=writer.schema), _GROUP)
