@@ -86,7 +86,8 @@ typedef struct vxt_frags {
     int64_t deadline; /* behind this time the oldest that waits has waited too long */
     uint64_t frame;   /* the last one that was decided, and how: it may be asked for again */
     vxt_status result;
-    uint64_t earliest;     /* in which frame one began that a later fragment was compared with: the first such, ... */
+    uint64_t earliest;     /* in which frame one began that a later fragment was compared with: the first such; */
+    uint64_t lost;         /* the last frame of which the fragment was lost, or refused; */
     uint64_t pushed;       /* and how many others had to go for want of memory, since the caller has set these two */
     uint32_t current;      /* the datagram that it was added to, or VXT_FRAG_NONE */
     uint32_t leaving;      /* the datagram to be given up */

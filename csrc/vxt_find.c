@@ -5,6 +5,7 @@
 enum {
     ENOUGH = 16,        /* headers in a row that are believed whatever follows */
     FEWEST = 2,         /* where the last of them reaches behind the bytes at hand */
+    FEW = 4,            /* that a chain has to the end of a window, if it is to be one */
     LONGEST = 1 << 18,  /* bytes of a frame: what tcpdump takes at most by default */
     BLOCK_LENGTHS = 12, /* a block's type, and its length twice */
     BLOCK_ALIGN = 4,
@@ -104,7 +105,7 @@ size_t vxt_find_record(const vxt_reader *reader, vxt_slice in, uint64_t offset, 
 typedef enum found_mark { UNSEEN, SEEN, MAIN } found_mark;
 
 /* Follow a chain from `at` on, over places that are marked less than `as`. SIZE_MAX: it goes to the end of `in`; 0,
- * which is none: it breaks; or the place, plus 1, where it comes to one that is marked already. */
+ * which is none: it breaks, or is short; or the place, plus 1, where it comes to one that is marked already. */
 static size_t follow(const vxt_reader *reader, vxt_slice in, size_t at, uint8_t *marks, found_mark as)
 {
     vxt_slice rest = in;
@@ -119,15 +120,15 @@ static size_t follow(const vxt_reader *reader, vxt_slice in, size_t at, uint8_t 
         if (!pass_one(reader, &rest, &c))
             return 0;
     }
-    return SIZE_MAX;
+    return c.count < FEW ? 0 : SIZE_MAX;
 }
 
-size_t vxt_find_meeting(const vxt_reader *reader, vxt_slice in, uint64_t offset, uint8_t *marks)
+size_t vxt_find_meeting(const vxt_reader *reader, vxt_slice in, uint64_t offset, size_t until, uint8_t *marks)
 {
     size_t step = reader->format == VXT_FORMAT_PCAPNG ? BLOCK_ALIGN : 1, meeting = SIZE_MAX, end;
     vxt_slice rest = in;
 
-    for (size_t at = (size_t)(-offset % step); at < vxt_left(in); at += step) {
+    for (size_t at = (size_t)(-offset % step); at < vxt_left(in) && at < until; at += step) {
         vxt_skip(&rest, at - vxt_behind(rest, in));
         if (marks[at] != UNSEEN || !is_chain(reader, rest, false))
             continue;

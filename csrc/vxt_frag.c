@@ -37,8 +37,18 @@ static bool is_again(const vxt_frags *frags, const vxt_datagram *d, const vxt_fr
            vxt_pages_is_data(frags, d, f);
 }
 
+static void note_lost(vxt_frags *frags, uint64_t frame)
+{
+    if (frame > frags->lost)
+        frags->lost = frame;
+}
+
 static vxt_status leave(vxt_frags *frags, uint32_t i, vxt_status as)
 {
+    const vxt_datagram *d = vxt_frags_at(frags, i);
+
+    if (d->held != VXT_FRAG_NONE)
+        note_lost(frags, vxt_frags_held(frags, d->held)->frame);
     frags->leaving = i;
     frags->leaving_as = as;
     return VXT_GIVE_UP;
@@ -164,9 +174,10 @@ static vxt_status compare(vxt_frags *frags, uint32_t *i, const vxt_fragment *f)
         frags->earliest = d->begun;
     if (again)
         return d->state == VXT_DATAGRAM_OPEN ? note_again(frags, d, f) : VXT_FRAGMENT_JOINED;
-    if (d->state == VXT_DATAGRAM_REFUSED)
-        return VXT_FRAGMENT_OVERLAP;
-    return is_clash(frags, d, f) ? leave(frags, *i, VXT_FRAGMENT_OVERLAP) : VXT_OK;
+    if (d->state != VXT_DATAGRAM_REFUSED && !is_clash(frags, d, f))
+        return VXT_OK;
+    note_lost(frags, f->frame);
+    return d->state == VXT_DATAGRAM_REFUSED ? VXT_FRAGMENT_OVERLAP : leave(frags, *i, VXT_FRAGMENT_OVERLAP);
 }
 
 static vxt_status decide(vxt_frags *frags, const vxt_fragment *f)

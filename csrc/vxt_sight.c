@@ -18,6 +18,12 @@ static void doubt_after(vxt_sights *sights, int64_t ts)
         raise_time(&sights->doubts.until, after(ts));
 }
 
+static void note_doubt(vxt_sights *sights, const vxt_sighting *packet)
+{
+    sights->doubts.last = packet->offset;
+    raise_time(&sights->doubts.when, packet->ts);
+}
+
 /* Where another one of the same hash, and not much earlier, is in doubt, so is this. */
 static VXT_APART void look_for_doubt(vxt_sights *sights, const vxt_sighting *packet, uint64_t hash, bool sure)
 {
@@ -26,14 +32,14 @@ static VXT_APART void look_for_doubt(vxt_sights *sights, const vxt_sighting *pac
     if (sure && packet->ts > sights->doubts.until && packet->ts > after(*time))
         return;
     raise_time(time, packet->ts);
-    sights->doubts.last = packet->offset;
+    note_doubt(sights, packet);
 }
 
 /* Nothing is hashed so far, since there was one interface only. */
 static void doubt_unhashed(vxt_sights *sights, const vxt_sighting *packet)
 {
     if (sights->doubts.times && packet->ts <= sights->doubts.until)
-        sights->doubts.last = packet->offset;
+        note_doubt(sights, packet);
 }
 
 /* ---------------------------------------------------------------- packets that were kept */
@@ -212,6 +218,7 @@ static vxt_status find_or_keep(vxt_sights *sights, const vxt_sighting *packet, v
     if (!first)
         return keep(sights, &it, true);
     first->seen |= it.seen;
+    sights->digest += vxt_mix(packet->offset, 1);
     return VXT_SECOND_SIGHT;
 }
 

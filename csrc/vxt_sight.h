@@ -26,7 +26,8 @@ typedef struct vxt_doubts {
     int64_t *times; /* memory of the caller, or NULL: of packets in doubt, the latest time by their hash */
     int64_t until;  /* packets of this time and earlier are in doubt */
     int64_t latest; /* time of any packet */
-    uint64_t last;  /* offset of the last packet in doubt */
+    uint64_t last;  /* offset of the last packet in doubt, */
+    int64_t when;   /* and its time */
 } vxt_doubts;
 
 /* A packet that was kept. They lie in a ring, in the order in which they came. */
@@ -57,6 +58,8 @@ typedef struct vxt_sights {
     uint64_t last;  /* the interface of the last packet, as a bit */
     uint64_t frame; /* the last one that was looked at: it may be asked for again */
     vxt_key key;    /* random */
+    uint64_t
+        digest; /* stands for the second sights so far, by their offsets: a sum, so that stretches can be compared */
     vxt_doubts doubts;
 } vxt_sights;
 

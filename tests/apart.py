@@ -74,7 +74,7 @@ def differences(path: Path, found: Apart, **how: Any) -> list[str]:
     rows = joined([np.empty(0, capture.dtype), *batches])
     mine = found.rows
     if how.get("partial"):  # those that come late stand where their frame is
-        rows, mine = np.sort(rows, order="frame"), np.sort(mine, order="frame")
+        rows, mine = np.sort(rows), np.sort(mine)
     lines = row_differences("ranges", mine, rows)
     ours, theirs = sum_of(found), capture.report
     lines += [f"{ours} frames, one pass {theirs.frames}"] if ours != theirs.frames else []
@@ -100,8 +100,14 @@ def narrow(warm: int = 400, behind: int = 900, small: int = 0) -> Iterator[None]
         patch.setattr(borders, "_BEHIND", behind)
         patch.setattr(borders, "_SMALL", small)
         patch.setattr(borders, "_STEP", 4 * warm)
+        patch.setattr(borders, "_APART", warm)
         patch.setattr(strips, "_LOOK", behind)
         yield
+
+
+def by_windows(found: Apart) -> bool:
+    """Whether its borders were found by what lies around them."""
+    return not any(one.looked for one in found.ranges)
 
 
 def changed(one: Proven, **how: Any) -> Proven:

@@ -182,6 +182,7 @@ cdef extern from "vxtap.h" nogil:
         int64_t until
         int64_t latest
         uint64_t last
+        int64_t when
 
     ctypedef struct vxt_sights:
         vxt_sight *items
@@ -191,6 +192,7 @@ cdef extern from "vxtap.h" nogil:
         bint can_recall
         bint keep_all
         vxt_key key
+        uint64_t digest
         vxt_doubts doubts
 
     ctypedef struct vxt_slot:
@@ -202,6 +204,7 @@ cdef extern from "vxtap.h" nogil:
         uint32_t capacity
         uint32_t most
         uint64_t earliest
+        uint64_t lost
         uint64_t pushed
 
     ctypedef struct vxt_memory:
@@ -272,7 +275,8 @@ cdef extern from "vxtap.h" nogil:
     vxt_status vxt_join_sights(vxt_pass *whole, const vxt_pass *part, const vxt_known *known, uint32_t *done)
     void vxt_join(vxt_pass *whole, vxt_pass *part)
     size_t vxt_find_record(const vxt_reader *reader, vxt_slice src, uint64_t offset, bint last)
-    size_t vxt_find_meeting(const vxt_reader *reader, vxt_slice src, uint64_t offset, uint8_t *marks)
+    size_t vxt_find_meeting(const vxt_reader *reader, vxt_slice src, uint64_t offset, size_t until,
+                            uint8_t *marks)
     vxt_status vxt_reader_end(const vxt_reader *reader, size_t left, uint64_t *tail)
     void vxt_reader_next_file(vxt_reader *reader, size_t left)
     uint64_t vxt_reader_fault_offset(const vxt_reader *reader)

@@ -56,8 +56,11 @@ def find_record(Pass books, src, uint64_t offset, bint last):
     return None if found == <size_t>-1 else found
 
 
-def find_meeting(Pass books, src, uint64_t offset):
-    """Where in `src`, which lies at `offset` of its file, all that may be records meet: None where they do not."""
+def find_meeting(Pass books, src, uint64_t offset, size_t until):
+    """Where in `src`, which lies at `offset` of its file, all that may be records meet: None where they do not.
+
+    Those count that are in its first `until` bytes, and lead to its end.
+    """
     cdef Py_buffer a
     cdef size_t found
     cdef uint8_t *marks
@@ -67,7 +70,8 @@ def find_meeting(Pass books, src, uint64_t offset):
         if marks == NULL:
             raise MemoryError
         with nogil:
-            found = vxt_find_meeting(&books.books.reader, vxt_slice_of(<uint8_t *>a.buf, a.len), offset, marks)
+            found = vxt_find_meeting(&books.books.reader, vxt_slice_of(<uint8_t *>a.buf, a.len), offset, until,
+                                     marks)
         PyMem_Free(marks)
     finally:
         PyBuffer_Release(&a)
@@ -102,6 +106,16 @@ def trace(Pass books):
     return found
 
 
+def last_lost(Pass books):
+    """The number of the last frame of which it is known that its fragment was lost, or refused; 0 where none was."""
+    return books.books.memory.frags.lost
+
+
+def looks_at_sights(Pass books):
+    """Whether there has been a packet that could be a second sight."""
+    return books.books.memory.sights.capacity > 0
+
+
 def doubt(Scanner scanner, int64_t until):
     """A scanner that begins in the middle of a capture notes what it may take for a first sight, and is none.
 
@@ -117,12 +131,19 @@ def doubt(Scanner scanner, int64_t until):
     sights.doubts.until = until
     sights.doubts.latest = INT64_MIN
     sights.doubts.last = 0
+    sights.doubts.when = INT64_MIN
     sights.keep_all = True
 
 
 def doubted(Scanner scanner):
-    """Where in the capture the last packet lies that is in doubt; 0 where none is."""
-    return scanner.books.memory.sights.doubts.last
+    """(offset, time) of the last packet that is in doubt; 0 where none is."""
+    cdef vxt_doubts *doubts = &scanner.books.memory.sights.doubts
+    return doubts.last, doubts.when
+
+
+def sights_digest(Pass books):
+    """Stands for the second sights so far, by where they lie: the difference of two stands for those between."""
+    return books.books.memory.sights.digest
 
 
 def scan_file(Scanner scanner, int fd, uint64_t start, block, dst, size_t row):

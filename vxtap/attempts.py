@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _AHEAD = (64 << 10, 256 << 10, 1 << 20)
 # Nanoseconds that lie between two sights of a packet at most, and a bit more.
 _SIGHT = 1_000_001
+# Bytes that are read back in search of a place from which on all is known, again and again.
+_FAR = 1 << 30
 _FOREVER = (1 << 63) - 1
 _LOST, _OVERLAP, _JOINED = Status.FRAGMENT_LOST.value, Status.FRAGMENT_OVERLAP.value, Status.FRAGMENT_JOINED.value
 _NOT_CAPTURE = Status.NOT_CAPTURE.value
@@ -49,8 +51,8 @@ class RangeRows(NamedTuple):
     reread: int
 
 
-def traced_with(options: Options) -> str:
-    """The options on which it depends what becomes of fragments."""
+def looked_with(options: Options) -> str:
+    """The options on which it depends what becomes of fragments and second sights."""
     return repr({name: value for name, value in options.wanted.items() if name not in ("vnis", "where", "partial")})
 
 
@@ -82,6 +84,7 @@ class Attempt:
         self._reader = reader
         self._warm = warm
         self._unfinished = False
+        self._looked = proven.looked == looked_with(options)
         self._scanner = scanner = _core.Scanner(
             options.wanted,
             source=proven.source,
@@ -106,6 +109,9 @@ class Attempt:
         if proven.begin and not self._come_to_begin():
             return 0
         self._frames = scanner.frames
+        self._sights_before = _parts.sights_digest(scanner)
+        if self._begins_in_doubt():
+            return self._further(2 * _SIGHT)
         self._outcomes = scanner.outcomes
         _parts.begin_times(scanner)
         status = self.strip.scan(0 if proven.last else proven.end, self._rows, border=True)
@@ -130,6 +136,17 @@ class Attempt:
             )
         return there
 
+    def _begins_in_doubt(self) -> bool:
+        """Whether the first packets of the range could be second sights of what came before anything was read."""
+        if self._times is None or not _parts.looks_at_sights(self._scanner):
+            return False
+        times = Times(self._reader, self._proven.framing, self._proven.begin)
+        self._first_ns = times.least
+        latest = self._times.before
+        if not self._looked:  # else it is known what the second sights are, and nobody has to doubt
+            latest = max(latest, _parts.doubted(self._scanner)[1])
+        return not times.known or times.least <= latest + _SIGHT
+
     def _check(self, status: int) -> None:
         if status not in (AT_STOP, MORE_INPUT):
             before = (self._proven.before or 0) + self._scanner.frames - self._frames
@@ -153,6 +170,7 @@ class Attempt:
     def _take_stock(self) -> None:
         scanner = self._scanner
         self._last = scanner.frames
+        self._sights = _parts.sights_digest(scanner)
         self._first_ns, self._last_ns, self._timeless = scanner.times
         self._done = scanner.outcomes
         self._ended = scanner.offset
@@ -187,9 +205,11 @@ class Attempt:
         outcomes = scanner.outcomes
         fragments = outcomes[_JOINED] + outcomes[_LOST] + outcomes[_OVERLAP] > 0
         clock = fragments and not times.known
-        lost = incomplete or self._unfinished or outcomes[_LOST] + outcomes[_OVERLAP] > 0
-        lost = lost and proven.traced != traced_with(self._options)
-        sights = _parts.doubted(scanner) >= proven.begin
+        lost = incomplete or self._unfinished or _parts.last_lost(scanner) > self._frames
+        lost = lost and not (self._looked and proven.traced)
+        sights = _parts.doubted(scanner)[0] >= proven.begin
+        if self._looked:
+            sights = (self._sights - self._sights_before) % (1 << 64) != proven.sights
         if not (lost or clock or sights):
             return None
         need = 2 * self._options.wanted["fragment_timeout"] if lost else 2 * _SIGHT if sights else 0
@@ -201,6 +221,12 @@ class Attempt:
     def _further(self, need: int) -> int:
         """Find a record that lies so much time before the range, and twice as far before it as this time."""
         proven, distance = self._proven, max(self._proven.begin - self._warm, 16 << 10)
+        if distance > _FAR and not self._looked:
+            raise UnsupportedError(
+                f"{proven.name}: cannot be told from what lies up to {distance:,} bytes before it: packets that are the"
+                " same byte for byte follow each other all the time, or the clock stands still or goes back:"
+                " find the ranges again with whole=True"
+            )
         while distance < proven.begin:
             distance *= 2
             warm = find_warm(self._reader, proven.framing, proven.begin - distance, self._warm)

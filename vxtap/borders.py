@@ -29,6 +29,9 @@ _PCAPNG = 2
 _AT_ONCE = 16
 # Bytes between two places of a file at which is noted what its fragments need.
 _STEP = 1 << 20
+# So many more, so far apart, lie before each border, and so many frames are passed to come to where no datagram is
+# incomplete.
+_STOPS, _APART = 16, 4 << 10
 
 
 class Border(NamedTuple):
@@ -46,6 +49,8 @@ class Border(NamedTuple):
         How many there are before it, where all of those have been seen.
     traced : bool
         All fragments up to the next border have been seen: none of them needs more than what is read.
+    sights : int or None
+        Stands for the second sights from here to the next border, where they have been seen.
     """
 
     warm: int
@@ -53,6 +58,7 @@ class Border(NamedTuple):
     framing: bytes
     frames: int | None = None
     traced: bool = False
+    sights: int | None = None
 
 
 class Head:
@@ -91,6 +97,7 @@ class _Stop(NamedTuple):
     at: int
     framing: bytes
     frames: int
+    sights: int
     earliest: int | None
     pushed: int
 
@@ -105,17 +112,32 @@ def walk(store: Store, reader: Reader, places: Iterable[int], options: Options) 
         options.wanted, source=0, level=0, skipped_rows=False, columns=[TIME], row_size=TIME[1], seed=SEED
     )
     strip, rows = Strip(reader, store.size, store.block, scanner), Dropped(TIME[1])
-    ask = sorted({*wanted, *(max(place - WARM, 0) for place in wanted), *range(0, store.size, _STEP)} - {0})
-    stops, found = [_Stop(0, b"", 0, *_parts.trace(scanner))], []
-    for stop in [*ask, 0]:
+    ahead = {place - WARM - i * _APART for place in wanted for i in range(_STOPS)}
+    ask = sorted(one for one in {*wanted, *ahead, *range(0, store.size, _STEP)} if one > 0)
+    stops, found = [_Stop(0, b"", 0, 0, *_parts.trace(scanner))], []
+    for stop, following in zip([*ask, 0], [*ask[1:], store.size, 0], strict=True):
         status = strip.scan(stop, rows)
-        stops.append(_Stop(scanner.offset, _parts.framing_of(scanner), scanner.frames, *_parts.trace(scanner)))
+        if stop not in wanted:
+            _pass_fragments(strip, rows, following)
+        known = _parts.framing_of(scanner), scanner.frames, _parts.sights_digest(scanner)
+        stops.append(_Stop(scanner.offset, *known, *_parts.trace(scanner)))
         if status != AT_STOP:
             break
         if stop in wanted:
             found.append(len(stops) - 1)
     ends = [*found, len(stops) - 1][1:]
     return [_border(stops, i, end) for i, end in zip(found, ends, strict=True)]
+
+
+def _pass_fragments(strip: Strip, rows: Dropped, limit: int) -> None:
+    """Go on to a record at which no datagram that has begun lately is incomplete, if that is not far."""
+    scanner = strip.scanner
+    for _ in range(_STOPS):
+        frames = scanner.frames
+        if scanner.offset >= limit or not _parts.is_open(scanner, max(frames - _STOPS, 1), frames + 1, False):
+            return
+        if strip.scan(scanner.offset + 1, rows) != AT_STOP:
+            return
 
 
 def _border(stops: list[_Stop], i: int, end: int) -> Border:
@@ -129,8 +151,8 @@ def _border(stops: list[_Stop], i: int, end: int) -> Border:
             warm -= 1
         frames = min((one.earliest for one in stops[warm + 1 : end + 1] if one.earliest is not None), default=None)
     crowded = any(one.pushed for one in stops[1 : end + 1])
-    at, framing, frames_before, _, _ = stops[i]
-    return Border(stops[warm].at, at, framing, frames_before, not crowded)
+    at, framing, frames_before, sights, _, _ = stops[i]
+    return Border(stops[warm].at, at, framing, frames_before, not crowded, (stops[end].sights - sights) % (1 << 64))
 
 
 def look(store: Store, reader: Reader, head: Head, place: int) -> Border | None:
@@ -139,10 +161,10 @@ def look(store: Store, reader: Reader, head: Head, place: int) -> Border | None:
     Every chain of headers that goes through a window around it has met the others before it, so the one that is true
     has too.
     """
-    size = WARM + _BEHIND
+    size = WARM
     while size <= _MOST:
-        start = max(place + _BEHIND - size, 0)
-        warm = meeting(reader, head.framing, start, size)
+        start = max(place - size, 0)
+        warm = meeting(reader, head.framing, start, place - start)
         if warm is not None and warm <= place:
             scanner = counter()
             _parts.assume(scanner, head.framing, warm)
@@ -154,10 +176,10 @@ def look(store: Store, reader: Reader, head: Head, place: int) -> Border | None:
 
 
 def meeting(reader: Reader, framing: bytes, start: int, size: int) -> int | None:
-    """Where in so many bytes from `start` on everything that may be a record leads to; None where there is no such."""
+    """Where everything that may be a record in so many bytes from `start` on leads to; None where there is no such."""
     books = counter()
     _parts.assume(books, framing, start)
-    at = _parts.find_meeting(books, read(reader, start, size), start)
+    at = _parts.find_meeting(books, read(reader, start, size + _BEHIND), start, size)
     return None if at is None else start + at
 
 

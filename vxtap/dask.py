@@ -331,9 +331,8 @@ def _write(one: Proven, system: Any, folder: str, how: Mapping[str, Any]) -> Wri
     path = f"{folder}/part-{one.number:06d}.parquet"
     beside = f"{folder}/.{os.urandom(4).hex()}-part-{one.number:06d}"
     try:
-        with system.open(beside, "wb") as file:
-            with _writer(file, one, shape, names, how["compression"]) as writer:
-                _write_rows(writer, one, result.rows, shape)
+        with system.open(beside, "wb") as file, _writer(file, one, shape, names, how["compression"]) as writer:
+            _write_rows(writer, one, result.rows, shape)
         system.mv(beside, path)
     except BaseException:
         with suppress(OSError):

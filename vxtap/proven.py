@@ -15,7 +15,7 @@ import numpy as np
 
 from vxtap import _parts
 from vxtap._version import __version__
-from vxtap.attempts import Attempt, RangeRows, check_end, traced_with
+from vxtap.attempts import Attempt, RangeRows, check_end, looked_with
 from vxtap.borders import find_borders
 from vxtap.errors import OptionError, UnsupportedError
 from vxtap.layout import Projection
@@ -57,9 +57,12 @@ class Proven:
         What holds at its begin, and has to hold at its end.
     before : int or None
         Frames of the capture before it, where they were counted.
-    traced : str
-        With which options all fragments of the capture were looked at before: then no more than `warm` is needed for
-        them. Empty where they were not.
+    looked : str
+        With which options all of the capture was looked at before; empty where it was not.
+    traced : bool
+        Then: fragments in it need no more than what is read from `warm` on.
+    sights : int or None
+        And: what stands for its second sights.
     version : str
         Of the vxtap that found it: framings are its own.
     """
@@ -75,7 +78,9 @@ class Proven:
     framing: bytes = field(default=b"", repr=False)
     after: bytes = field(default=b"", repr=False)
     before: int | None = 0
-    traced: str = ""
+    looked: str = field(default="", repr=False)
+    traced: bool = False
+    sights: int | None = None
     version: str = __version__
 
     @property
@@ -156,7 +161,8 @@ def prove_one(store: Store, source: int, options: Options, split: int, *, whole:
     for border in borders:
         found[-1] = replace(found[-1], end=border.at, last=False, after=border.framing)
         begun = replace(first, begin=border.at, warm=border.warm, framing=border.framing, before=border.frames)
-        found.append(replace(begun, traced=traced_with(options) if border.traced else ""))
+        looked = "" if border.sights is None else looked_with(options)
+        found.append(replace(begun, looked=looked, traced=border.traced, sights=border.sights))
     return numbered(found)
 
 

@@ -173,8 +173,8 @@ class Times:
     ----------
     known : bool
         The first frame has one.
-    first : int
-        The first.
+    first, least : int
+        The first, and the earliest.
     before : int
         What comes before them is not later than this, where it is no more out of order than they are.
     """
@@ -193,6 +193,7 @@ class Times:
         times = [time for time in rows[:made].tolist() if time != _NAT]
         self.known = made > 0 and int(rows[0]) != _NAT
         self.first = self.before = times[0] if times else 0
+        self.least = min(times, default=0)
         latest, back = self.first, 0
         for time in times:
             latest = max(latest, time)
