@@ -122,6 +122,7 @@ def doubt(Scanner scanner, int64_t until):
     That are all packets up to a time, and those of which it depends on such a one what they are.
     """
     cdef vxt_sights *sights = &scanner.books.memory.sights
+    cdef size_t i
     if sights.doubts.times == NULL:
         sights.doubts.times = <int64_t *>PyMem_Malloc(VXT_SIGHT_DOUBTS * sizeof(int64_t))
         if sights.doubts.times == NULL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -92,7 +93,10 @@ class Head:
 
 
 class _Stop(NamedTuple):
-    """Where the walk came to, for one place: a record, and what is known there; and since the stop before it."""
+    """Where the walk came to, for one place: a record, and what is known there.
+
+    `earliest` is of the fragments since the stop before it; the other counts are of all since the start.
+    """
 
     at: int
     framing: bytes
@@ -119,8 +123,10 @@ def walk(store: Store, reader: Reader, places: Iterable[int], options: Options) 
         status = strip.scan(stop, rows)
         if stop not in wanted:
             _pass_fragments(strip, rows, following)
-        known = _parts.framing_of(scanner), scanner.frames, _parts.sights_digest(scanner)
-        stops.append(_Stop(scanner.offset, *known, *_parts.trace(scanner)))
+        framing, (earliest, pushed) = _parts.framing_of(scanner), _parts.trace(scanner)
+        framing = stops[-1].framing if framing == stops[-1].framing else framing  # one of millions that are equal
+        sights, pushed = _parts.sights_digest(scanner), stops[-1].pushed + pushed
+        stops.append(_Stop(scanner.offset, framing, scanner.frames, sights, earliest, pushed))
         if status != AT_STOP:
             break
         if stop in wanted:
@@ -140,19 +146,22 @@ def _pass_fragments(strip: Strip, rows: Dropped, limit: int) -> None:
             return
 
 
+def _earliest(stops: list[_Stop]) -> float:
+    """The first frame that fragments depend on, and behind all others where there is none."""
+    return min((one.earliest for one in stops if one.earliest is not None), default=math.inf)
+
+
 def _border(stops: list[_Stop], i: int, end: int) -> Border:
     """The border at stop `i` of a range that goes on to stop `end`."""
     warm = i
     while warm and stops[warm].at > stops[i].at - WARM:
         warm -= 1
-    frames = min((one.earliest for one in stops[warm + 1 : end + 1] if one.earliest is not None), default=None)
-    while frames is not None and frames <= stops[warm].frames:
+    while (frames := _earliest(stops[warm + 1 : end + 1])) <= stops[warm].frames:
         while stops[warm].frames >= frames:
             warm -= 1
-        frames = min((one.earliest for one in stops[warm + 1 : end + 1] if one.earliest is not None), default=None)
-    crowded = any(one.pushed for one in stops[1 : end + 1])
     at, framing, frames_before, sights, _, _ = stops[i]
-    return Border(stops[warm].at, at, framing, frames_before, not crowded, (stops[end].sights - sights) % (1 << 64))
+    sights = (stops[end].sights - sights) % (1 << 64)
+    return Border(stops[warm].at, at, framing, frames_before, traced=not stops[end].pushed, sights=sights)
 
 
 def look(store: Store, reader: Reader, head: Head, place: int) -> Border | None:

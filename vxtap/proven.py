@@ -157,11 +157,11 @@ def prove_one(store: Store, source: int, options: Options, split: int, *, whole:
         return [Proven(store=store, number=0, source=source, end=store.size, packed=True)]
     borders, head = find_borders(store, split, options, whole=whole)
     first = Proven(store=store, number=0, source=source, end=store.size, after=head)
-    found = [first]
+    found, with_what = [first], looked_with(options)
     for border in borders:
         found[-1] = replace(found[-1], end=border.at, last=False, after=border.framing)
         begun = replace(first, begin=border.at, warm=border.warm, framing=border.framing, before=border.frames)
-        looked = "" if border.sights is None else looked_with(options)
+        looked = "" if border.sights is None else with_what
         found.append(replace(begun, looked=looked, traced=border.traced, sights=border.sights))
     return numbered(found)
 

@@ -45,18 +45,20 @@ def check(path: Path, it: Ranged, warm: int, how: dict[str, Any], *, whole: bool
     return refused
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=settings().max_examples // 4)
 @given(ANY, WARM, OPTIONS)
 def test_any_capture(path: Path, it: Ranged, warm: int, how: dict[str, Any]) -> None:
     check(path, it, warm, how, whole=True)
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(TRAFFIC, WARM, OPTIONS)
 def test_traffic(path: Path, it: Ranged, warm: int, how: dict[str, Any]) -> None:
     """Fragments and second sights on both sides of borders."""
     assert not check(path, it, warm, how, whole=True)
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(NESTED, WARM, st.booleans())
 def test_captures_in_captures(path: Path, it: Ranged, warm: int, partial: bool) -> None:
     assert not check(path, it, warm, {"partial": partial}, whole=True)

@@ -71,7 +71,7 @@ def test_hostile(name: str, tmp_path: Path) -> None:
     """Ranges of files that are looked at as a whole before are those of one pass, wherever they begin."""
     case = CASES[name]
     path = save(case.data, tmp_path)
-    splits = list(case.splits or places(case.data))[::2]
+    splits = list(case.splits or places(case.data))[::4]
     with narrow():
         for split in splits:
             assert_alike(path, split, whole=True, **case.how)
@@ -82,7 +82,7 @@ def test_hostile_windows(name: str, tmp_path: Path) -> None:
     """Where little around a border is seen, a payload can be taken for a capture: that is told, and nothing wrong."""
     case = CASES[name]
     path = save(case.data, tmp_path)
-    splits = list(case.splits or places(case.data))[1::3]
+    splits = list(case.splits or places(case.data))[1::6]
     with narrow():
         for split in splits:
             assert_alike(path, split, whole=False, refused=True, **case.how)
@@ -259,7 +259,7 @@ def test_a_file_that_has_changed(path: Path, ranges: list[proven.Proven]) -> Non
     path.write_bytes(data + data[24:])
     assert len(proven.read(ranges[-1], Options()).rows) == len(vxtap.read(data)) - int(ranges[-1].before or 0)
     path.write_bytes(data[:-1])
-    with pytest.raises(vxtap.UnsupportedError, match="has become shorter: .* plan again"):
+    with pytest.raises(vxtap.UnsupportedError, match=r"has become shorter: .* plan again"):
         proven.read(ranges[0], Options())
     path.unlink()
     with pytest.raises(FileNotFoundError):
