@@ -177,6 +177,12 @@ def _shape_of(columns: Iterable[str] | None, addresses: str) -> tuple[Shape, lis
     return Shape(ours or ["flags"], addresses=addresses), names  # one column at least, for the number of rows
 
 
+def _schema_of(shape: Shape, names: list[str]) -> pa.Schema:
+    pa = need("pyarrow", extra="dask")
+    schema = shape.schema.append(pa.field(SPLIT, pa.int32(), nullable=False))
+    return pa.schema([schema.field(name) for name in names], schema.metadata)
+
+
 def _frame_of(found: pa.Table) -> pd.DataFrame:
     """A data frame on the memory of Arrow; texts as dask has them."""
     pd, pa = need("pandas", extra="dask"), need("pyarrow", extra="dask")
@@ -206,16 +212,14 @@ def read(
 ) -> dd.DataFrame:
     """Read captures as a dask data frame, one partition a range of a capture.
 
-    What is read now is what finds the ranges: some hundred KiB of each. All rows together are those of `vxtap.read` of
-    each file, whichever machine reads which range in whatever order.
+    What is read now is what finds the ranges. All rows together are those of `vxtap.read` of each file.
 
     Parameters
     ----------
     sources : str or os.PathLike, or a list of those
-        Paths, addresses that fsspec knows (``s3://``, ``az://`` ...), or either with a wildcard. Each file is a capture
-        of its own, the column `source` is the place in the list. A compressed file is one partition.
+        As for `vxtap.proven.prove`; the column `source` is the place in the list.
     columns : iterable of str, or "all", optional
-        As for `vxtap.scan`; `split`, the number of the range, is one more column. What is not used later is not parsed.
+        As for `vxtap.scan`, and `split`, the number of the range. What is not used later is not parsed.
     split : int or str
         Bytes of a range, about.
     addresses : {"text", "binary"}
@@ -223,9 +227,7 @@ def read(
     numbers : bool
         Have `frame` count from the start of each capture, for which all headers are read once; by default it counts
         within each range, and (`split`, `frame`) names a frame.
-    storage_options : mapping, optional
-        For fsspec.
-    whole : bool, optional
+    storage_options, whole
         As for `vxtap.proven.prove`.
     ports, vni, tunnels, depth, where, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
@@ -250,18 +252,10 @@ def read(
     dask_frames = need("dask.dataframe", extra="dask")
     options = Options(ports=ports, vni=vni, **only_outer(outer))
     shape, names = _shape_of(columns, addresses)
-    pa = need("pyarrow", extra="dask")
-    schema = shape.schema.append(pa.field(SPLIT, pa.int32(), nullable=False))
     there = ranges(sources, options, split=split, numbers=numbers, storage_options=storage_options, whole=whole)
-    return dask_frames.from_map(
-        _partition,
-        there,
-        meta=_frame_of(schema.empty_table().select(names)),
-        columns=names,
-        options=options,
-        addresses=addresses,
-        label="vxtap",
-    )
+    meta = _frame_of(_schema_of(shape, names).empty_table())
+    how = {"columns": names, "options": options, "addresses": addresses}
+    return dask_frames.from_map(_partition, there, meta=meta, label="vxtap", **how)
 
 
 # ---------------------------------------------------------------- Parquet
@@ -351,10 +345,9 @@ def _write(one: Proven, system: Any, folder: str, how: Mapping[str, Any]) -> Wri
 
 
 def _writer(file: Any, one: Proven, shape: Shape, names: list[str], compression: str) -> Any:
-    pa, parquet = need("pyarrow", extra="dask"), need("pyarrow.parquet", extra="dask")
-    schema = shape.schema.append(pa.field(SPLIT, pa.int32(), nullable=False))
-    schema = pa.schema([schema.field(name) for name in names], schema.metadata | {"capture": one.store.url})
-    return parquet.ParquetWriter(file, schema, compression=compression)
+    schema = _schema_of(shape, names)
+    schema = schema.with_metadata(schema.metadata | {"capture": one.store.url})
+    return need("pyarrow.parquet", extra="dask").ParquetWriter(file, schema, compression=compression)
 
 
 def _write_rows(writer: Any, one: Proven, rows: Any, shape: Shape) -> None:
