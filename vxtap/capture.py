@@ -347,8 +347,8 @@ def open(
         begun: the file that has its path now, or a further one that a wildcard matches. Batches come as soon as there
         are whole frames. `KeyboardInterrupt` passes through. Not for buffers and compressed files; a pipe is just
         read.
-    workers, split, tunnels, depth, once, partial, fragment_timeout, fragment_memory
-        Threads, other tunnels than VXLAN, tunnels in tunnels, second sights and fragments: see `vxtap.Options`.
+    workers, split, where, tunnels, depth, once, partial, fragment_timeout, fragment_memory
+        Threads, a predicate, other tunnels, tunnels in tunnels, second sights, fragments: see `vxtap.Options`.
 
     Returns
     -------

@@ -256,7 +256,7 @@ def health(
         and as packets of their tunnel, and left out of all else. None: none are looked for.
     window : float or str
         Within how long a source may itself be out of order.
-    ports, vni, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
+    ports, vni, where, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
 
     Returns

@@ -230,8 +230,8 @@ def compare(
         What the collectors recorded: a capture each. All of them together are compared.
     dedup : float or str, optional
         As for `vxtap.merge`: the mirror has packets twice, since both of their ends are mirrored.
-    ports, vni, tunnels, depth, partial, fragment_timeout, fragment_memory
-        As for `vxtap.open`, of the mirror.
+    ports, vni, where, tunnels, depth, partial, fragment_timeout, fragment_memory
+        As for `vxtap.open`, of the mirror: what `where` leaves out there is missing then.
     once, strict
         As for `vxtap.open`, of all captures.
 

@@ -317,7 +317,7 @@ def flows(
     dedup : float or str, optional
         For sources: drop what another vantage point has seen before, see `vxtap.merge`. Without it a packet that was
         mirrored at both of its ends counts twice, and its bytes as retransmitted.
-    ports, vni, tunnels, depth, once, partial, fragment_timeout, fragment_memory
+    ports, vni, where, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         For sources: see `vxtap.Options`.
 
     Returns

@@ -166,13 +166,15 @@ class Parser:
             self._depth -= 1
         else:
             found = self._term()
-        if (sign := self._take("&")) is None:
-            return found
-        if not isinstance(found, Operand) or found.column.kind != NUMBER:
-            self._fail(sign.position, "'&' takes bits of a column of numbers, which stands before it")
-        if not found.is_whole:
-            self._fail(sign.position, "one '&' is enough: bits are put together as in (syn|ack)")
-        return found._replace(mask=self._mask(found.column) & found.column.full[1])
+        while (sign := self._take("&", "|")) is not None:
+            if sign.text == "|":
+                self._fail(sign.position, "'|' stands between values: conditions are joined with 'or'")
+            if not isinstance(found, Operand) or found.column.kind != NUMBER:
+                self._fail(sign.position, "'&' takes bits of a column of numbers, which stands before it")
+            if not found.is_whole:
+                self._fail(sign.position, "one '&' is enough: bits are put together as in (syn|ack)")
+            found = found._replace(mask=self._mask(found.column) & found.column.full[1])
+        return found
 
     def _term(self) -> Operand | Literal:
         token = self._next

@@ -198,7 +198,7 @@ def merge(
         Within how long a source may itself be out of order. What comes later still is written then, and `late`.
     align : bool
         Find out how far the sources' clocks are apart, and correct the times. Reads them twice: no pipes.
-    ports, vni, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
+    ports, vni, where, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
     format, ethernet, workers, progress
         As for `vxtap.decap`.

@@ -48,7 +48,7 @@ def read(
         list is one source, a rotated set; so is a text with a wildcard.
     ports, vni, columns, frames, strict, workers, split
         As for `open`.
-    tunnels, depth, once, partial, fragment_timeout, fragment_memory
+    where, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `open`.
 
     Returns

@@ -186,7 +186,7 @@ def decap(
         As for `vxtap.open`; '-' is standard input; a list, or a text with a wildcard, is a rotated set.
     dest : str, os.PathLike or binary file object
         Where to; '-' is standard output. A path is written beside its target and renamed when complete.
-    ports, vni, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
+    ports, vni, where, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
     keep_others : bool
         Write frames that are not decapsulated as they are, on an interface of their own (pcapng only).

@@ -230,7 +230,7 @@ def info(
     ----------
     source : str, os.PathLike, buffer or binary file object, or a list of those
         As for `vxtap.open`.
-    ports, vni, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
+    ports, vni, where, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
 
     Returns

@@ -14,6 +14,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import build  # noqa: E402  (of tests/, which is no package)
+from vxtap import where  # noqa: E402
 
 CAPTURES = HERE.parent / "data"
 HEAD = 2048  # bytes of each capture: a few frames, so that thousands of runs a second are possible
@@ -181,6 +182,8 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
         yield "merge", name, stream
     for name, stream in conversations():
         yield "flows", name, stream
+    for name, stream in predicates():
+        yield "where", name, stream
 
 
 def command(key: int, more: bool, offset: int, size: int, *, step: int = 0, switches: int = 1, data: int = 0) -> bytes:
@@ -234,6 +237,26 @@ def conversations() -> Iterator[tuple[str, bytes]]:
     for name, setup in {"small": bytes([0, 3, 1, 0]), "large": bytes([15, 2, 9, 2])}.items():
         yield f"{name}-tcp", setup + hands + data + there + fin + bytes(3) + hands
         yield f"{name}-many", setup + others + hands + others
+
+
+def predicates() -> Iterator[tuple[str, bytes]]:
+    """Programs, as fuzz_where.c reads them, and records, each with a name."""
+    texts = (
+        "vni == 7 or dport in (80, 443, 8080)",
+        "src in 10.0.0.0/8 and not tcp_flags & rst",
+        "ts > 0 and src == dst",
+    )
+    for number, text in enumerate(texts):
+        program = where.parse(text)
+        yield (
+            f"read-{number}",
+            bytes([0, len(program.tests) // 40])
+            + program.tests
+            + bytes([len(program.words) // 8])
+            + (program.words + bytes(range(200)) * 3),
+        )
+    for number in range(4):
+        yield f"made-{number}", bytes([1, 3 * number]) + bytes((7 * i * (number + 1)) % 256 for i in range(700))
 
 
 def main() -> None:
