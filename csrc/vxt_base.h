@@ -125,7 +125,7 @@ enum {
     X(SHORT_BLOCK, FORMAT, short_block, "a pcapng block too short for its fixed fields")                               \
     X(LONG_BLOCK, FORMAT, long_block, "a pcapng block longer than any reader takes")                                   \
     X(BAD_MAGIC, FORMAT, bad_magic, "a pcapng section without a byte-order magic")                                     \
-    X(BAD_GZIP, FORMAT, bad_gzip, "the gzip file is damaged")
+    X(BAD_COMPRESSED, FORMAT, bad_compressed, "the compressed data is damaged")
 
 typedef enum vxt_status {
 #define X(name, family, slug, text) VXT_##name,

@@ -75,20 +75,25 @@ static VXT_HOT void copy_addresses(vxt_out *out, view in, const uint8_t *others,
     }
 }
 
-/* Returns the rows done: fewer than all where the terms have to grow. */
+/* Returns the rows done: fewer than all where the terms have to grow. One collector, and packets that come in a row
+ * from one sender, are common: the last address is not looked up again. */
 static VXT_HOT size_t number_addresses(vxt_out *out, view in, const uint8_t *others, size_t rows, size_t size)
 {
-    uint32_t *numbers = (uint32_t *)(void *)out->values;
+    uint32_t *numbers = (uint32_t *)(void *)out->values, number = 0;
     vxt_terms terms = *out->terms; /* a copy: stores to the numbers could change what a pointer leads to */
+    vxt_term last = {{0, 0}};      /* which always is looked at, since it can be none */
     size_t i;
 
     for (i = 0; i < in.count; i++) {
         vxt_term key = vxt_term_of(&in.first[i * in.step], size);
-        uint32_t number = 0;
-        if (is_none(key, &others[i * in.step], size))
-            set_null(out, rows + i);
-        else if ((number = vxt_terms_find(&terms, key)) == VXT_NO_TERM)
-            break;
+        if (is_zero(key) || !vxt_term_same(key, last)) {
+            last = key;
+            number = 0;
+            if (is_none(key, &others[i * in.step], size))
+                set_null(out, rows + i);
+            else if ((number = vxt_terms_find(&terms, key)) == VXT_NO_TERM)
+                break;
+        }
         numbers[rows + i] = number;
     }
     *out->terms = terms;

@@ -24,9 +24,10 @@ void vxt_terms_grown(vxt_terms *terms, uint32_t capacity)
 size_t vxt_terms_format(const vxt_terms *terms, size_t size, int32_t *offsets, char *text)
 {
     size_t used = 0;
+    uint8_t key[VXT_IPLEN];
 
     for (uint32_t number = 0; number < terms->count; number++) {
-        const uint8_t *key = (const uint8_t *)&terms->keys[number];
+        vxt_term_put(terms->keys[number], key);
         offsets[number] = (int32_t)used;
         used += size == VXT_IPLEN ? vxt_format_ip(key, &text[used]) : vxt_format_mac(key, &text[used]);
     }

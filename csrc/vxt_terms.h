@@ -11,7 +11,7 @@
 
 enum { VXT_NO_TERM = UINT32_MAX, VXT_LEAST_SLOTS = 256 };
 
-/* An address in words, as it lies in memory; a MAC fills six bytes, the rest is 0. */
+/* An address in words, the first bytes lowest; a MAC fills six bytes, the rest is 0. */
 typedef struct vxt_term {
     uint64_t words[2];
 } vxt_term;
@@ -24,18 +24,26 @@ typedef struct vxt_terms {
     uint64_t steps;           /* slots looked at, for tests of the cost */
 } vxt_terms;
 
+VXT_INLINE bool vxt_term_same(vxt_term a, vxt_term b) { return a.words[0] == b.words[0] && a.words[1] == b.words[1]; }
+
 VXT_INLINE uint64_t vxt_term_hash(const vxt_terms *terms, vxt_term key)
 {
     return vxt_mix(vxt_mix(terms->seed, key.words[0]), key.words[1]);
 }
 
+/* In loads of the sizes in which rows are written: a processor hands on no wider ones. */
 VXT_INLINE vxt_term vxt_term_of(const uint8_t *address, size_t size)
 {
-    vxt_term key = {{0, 0}};
+    if (size == VXT_MACLEN)
+        return (vxt_term){{vxt_le32(address) | (uint64_t)vxt_le16(address + 4) << 32, 0}};
+    return (vxt_term){{vxt_le64(address), vxt_le64(address + 8)}};
+}
 
-    VXT_KNOWN(size == VXT_IPLEN || size == VXT_MACLEN);
-    memcpy(key.words, address, size);
-    return key;
+/* The address, `size` bytes and zeros behind them. */
+VXT_INLINE void vxt_term_put(vxt_term key, uint8_t address[VXT_IPLEN])
+{
+    vxt_put_le64(address, key.words[0]);
+    vxt_put_le64(address + 8, key.words[1]);
 }
 
 /* The number of a key, a new one's too; VXT_NO_TERM where the table has to grow first. */
@@ -48,7 +56,7 @@ VXT_INLINE uint32_t vxt_terms_find(vxt_terms *terms, vxt_term key)
         terms->steps++;
         if (number == VXT_NO_TERM)
             break;
-        if (terms->keys[number].words[0] == key.words[0] && terms->keys[number].words[1] == key.words[1])
+        if (vxt_term_same(terms->keys[number], key))
             return number;
     }
     if (terms->count >= terms->capacity / 2)

@@ -38,7 +38,8 @@ LAYERS = (
     "vxtap._cmerge",
     "vxtap._core vxtap._facts vxtap._merge vxtap._flows vxtap._columns",
     "vxtap._parts",
-    "vxtap._version vxtap.errors vxtap.enums vxtap.memory vxtap.layout vxtap.groups",
+    "vxtap._version vxtap.errors vxtap.enums vxtap.memory vxtap.layout vxtap.groups vxtap.blocks vxtap.ahead",
+    "vxtap.codecs",
     "vxtap.compressed vxtap.extras vxtap.constraints vxtap.happenings vxtap.lengths vxtap.advice",
     "vxtap.tables vxtap.source vxtap.address vxtap.community vxtap.tunnels vxtap.evidence vxtap.corridor vxtap.roughly"
     " vxtap.sides",
@@ -46,8 +47,8 @@ LAYERS = (
     "vxtap.literals",
     "vxtap.grammar",
     "vxtap.where",
-    "vxtap.timelines vxtap.changes vxtap.options vxtap.report vxtap.sink",
-    "vxtap.rotation vxtap.clocks vxtap.shapes vxtap.pushdown",
+    "vxtap.timelines vxtap.changes vxtap.window vxtap.options vxtap.report vxtap.sink",
+    "vxtap.rotation vxtap.clocks vxtap.packing vxtap.shapes vxtap.pushdown",
     "vxtap.ends vxtap.follow vxtap.splits vxtap.stores",
     "vxtap.parts",
     "vxtap.middle",
@@ -83,7 +84,7 @@ LOADERS = {
 }
 THIRD_PARTY = {"numpy", "rich"}
 # What comes with an extra: imported within functions, or in modules that are about it.
-EXTRAS = {"pyarrow", "pandas", "polars", "dask", "distributed", "fsspec", "lz4", "backports", "compression"}
+EXTRAS = {"pyarrow", "pandas", "polars", "dask", "distributed", "fsspec", "lz4", "backports", "compression", "isal"}
 # The last one only behind an #ifdef of the compiler's own: what every 64-bit x86 has.
 C_HEADERS = {"assert.h", "stdbool.h", "stddef.h", "stdint.h", "string.h", "emmintrin.h"}
 

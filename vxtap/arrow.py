@@ -251,8 +251,8 @@ def scan(
         Addresses as text in a dictionary (each distinct one of a batch is written once), or as 16 bytes (MACs: 6) in
         network order, IPv4 as ``::ffff:a.b.c.d``.
     batch_size : int
-        Rows of a batch: all have as many but the last one of a source.
-    tunnels, depth, once, partial, fragment_timeout, fragment_memory
+        Rows of a batch, at most 2^24: all have as many but the last one of a source.
+    where, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
 
     Returns

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 BATCH = 1 << 16
 #: Rows that are turned into columns at a time: they stay in the cache between being parsed and that.
 BLOCK = 1 << 11
-# Rows of an array that become a batch: offsets of their addresses' texts fit into 32 bits.
-_MOST = 1 << 20
+#: No batch has more rows than this: where the texts of its addresses begin is told in 32 bits.
+MOST = 1 << 24
+# Rows of an array that become a batch.
+_ROWS = 1 << 20
 
 
 class Run(Protocol):
@@ -124,7 +126,8 @@ def record_batches(run: Run, shape: Shape, batch_size: int = BATCH) -> Iterator[
     shape : Shape
         What the columns are.
     batch_size : int
-        Rows of a batch: all have as many but the last one; those of a live source are handed on as rows come.
+        Rows of a batch, at most 2^24: all have as many but the last one; those of a live source are handed on as rows
+        come.
 
     Yields
     ------
@@ -154,7 +157,7 @@ def record_batches(run: Run, shape: Shape, batch_size: int = BATCH) -> Iterator[
         raise run.error
 
 
-def batches_of(rows: Packets, shape: Shape, batch_size: int = _MOST) -> Iterator[pa.RecordBatch]:
+def batches_of(rows: Packets, shape: Shape, batch_size: int = _ROWS) -> Iterator[pa.RecordBatch]:
     """Give rows that are there as record batches.
 
     Parameters
@@ -213,6 +216,6 @@ def from_rows(rows: Packets, *, columns: Iterable[str] | None = None, addresses:
 
 def check_size(size: int) -> int:
     """A number of rows."""
-    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-        raise OptionError(f"batch_size: expected a number of rows, at least 1, got {size!r}")
+    if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 1 <= size <= MOST:
+        raise OptionError(f"batch_size: expected a number of rows, 1 to {MOST:,}, got {size!r}")
     return int(size)

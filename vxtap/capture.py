@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from vxtap.options import Numbers, OuterOptions
-    from vxtap.source import Sources, Window
+    from vxtap.source import Sources
+    from vxtap.window import Window
 
     Packets = np.ndarray[tuple[int], np.dtype[np.void]]
 
@@ -327,10 +328,10 @@ def open(
     Parameters
     ----------
     source : str, os.PathLike, buffer or binary file object, or a list of those
-        A pcap or pcapng file, gzip-compressed or not; '-' is standard input; a buffer (bytes, bytearray, memoryview,
-        mmap, array) is read in place and kept alive as long as the capture and the frames taken from it. A list, or a
-        text with a wildcard (``"x.pcap*"``, where no file has that very name), is a rotated set: read in the order of
-        the first times as one capture, in which `frame` and `offset` count on through the files.
+        A pcap or pcapng file, compressed (gzip, zstd, lz4) or not; '-' is standard input; a buffer (bytes, bytearray,
+        memoryview, mmap, array) is read in place and kept alive as long as the capture and the frames taken from it. A
+        list, or a text with a wildcard (``"x.pcap*"``, where no file has that very name), is a rotated set: read in the
+        order of the first times as one capture, in which `frame` and `offset` count on through the files.
     ports : int or iterable of int
         UDP destination ports that are taken for VXLAN.
     vni : int or iterable of int, optional

@@ -1,22 +1,22 @@
-"""Compressed captures, decompressed as they are read: gzip."""
+"""Compressed captures, unpacked as they are read."""
 
 from __future__ import annotations
 
 import io
-import zlib
 from typing import TYPE_CHECKING, Protocol
 
+from vxtap.blocks import DamagedError, RefusedError
+from vxtap.codecs import MAGIC, SKIPPABLE, codec_of, is_skippable, missing
 from vxtap.enums import Status
-from vxtap.errors import FormatError
+from vxtap.errors import FormatError, UnsupportedError, VxtapError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    from vxtap.codecs import Codec, Decoder
+
 #: Bytes read at a time. 64 to 256 KiB stay in the processor's cache while they are parsed; larger blocks are slower.
 BLOCK = 256 << 10
-
-GZIP = b"\x1f\x8b"
-_GZIP_MEMBER = 16 + zlib.MAX_WBITS  # for zlib: a gzip header, the data, a checksum
 
 
 class Reader(Protocol):
@@ -29,7 +29,7 @@ class Reader(Protocol):
 class _Prefixed(io.RawIOBase):
     """A reader of which the first bytes were read already."""
 
-    def __init__(self, prefix: bytes, reader: Reader) -> None:
+    def __init__(self, prefix: Buffer, reader: Reader) -> None:
         self._prefix = memoryview(prefix)
         self._reader = reader
 
@@ -46,67 +46,153 @@ class _Prefixed(io.RawIOBase):
         return count
 
 
-class Gunzip:
-    """The decompressed bytes of a gzip file, member after member; what comes before a damage is not lost."""
+class Unpacked:
+    """What a compressed source holds, member after member; what comes before a damage is not lost.
 
-    def __init__(self, name: str, prefix: bytes, reader: Reader) -> None:
+    Padding with zeros is passed over, as some writers fill blocks, and so are skippable frames.
+
+    Parameters
+    ----------
+    name : str
+        Of the source.
+    start : buffer
+        What was read of it already.
+    reader : Reader
+        Of the rest.
+    at_once : bool
+        All of it is there: `readinto` fills buffers. Else it gives what has come, and does not wait for more.
+
+    Attributes
+    ----------
+    cut : bool
+        It has ended within a member.
+    codec : Codec or None
+        The compression, once that is known.
+    """
+
+    def __init__(self, name: str, start: Buffer, reader: Reader, *, at_once: bool = False) -> None:
         self._name = name
-        self._file = _Prefixed(prefix, reader)
-        self._member = zlib.decompressobj(_GZIP_MEMBER)
-        self._input = b""
+        self._at_once = at_once
+        self._late: VxtapError | OSError | None = None  # what went wrong behind what was given last
+        self._file = _Prefixed(start, reader)
+        self._packed = b""  # read, and fed to no decoder yet
+        self._skip = 0  # bytes of a skippable frame that are still to come
+        self._decoder: Decoder | None = None
         self._offset = 0
-        self._error: zlib.error | None = None
-        self._whole = True  # at a place where a file may end
-        self.cut = False  # it ended elsewhere
+        self._error: FormatError | None = None
+        self.cut = False
+        self.codec: Codec | None = None
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Read what is there now: how many bytes, 0 at the end."""
-        data = b""
-        while not data:
+        late, self._late = self._late, None
+        if late is not None:
+            raise late
+        done, data = 0, b"-"
+        while data and done < len(buffer) and (self._at_once or not done):
+            try:
+                data = self.read(min(len(buffer) - done, BLOCK))  # lz4 takes memory for as much as it is asked for
+            except (VxtapError, OSError) as error:
+                if not done:
+                    raise
+                self._late, data = error, b""
+            buffer[done : done + len(data)] = data
+            done += len(data)
+        return done
+
+    def read(self, size: int) -> bytes:
+        """Read what is there now, at most `size` bytes; none at the end.
+
+        Raises
+        ------
+        FormatError
+            At a damage, after all before it was given.
+        UnsupportedError
+            For what is not unpacked here: the message says what does.
+        """
+        while True:
             if self._error is not None:
-                where = f"{self._name}: byte {self._offset:,} of what is compressed"
-                message = f"{where}: the gzip file is damaged: {self._error}"
-                raise FormatError(message, Status.BAD_GZIP, self._offset)
-            if not self._input and not self._member.unconsumed_tail:
-                self._input = self._file.read(BLOCK) or b""
-                if not self._input:
-                    return self._end()
-            data = self._inflate(len(buffer))
-        buffer[: len(data)] = data
-        self._offset += len(data)
-        return len(data)
-
-    def _inflate(self, size: int) -> bytes:
-        """At most `size` bytes more of the member, or of the next one."""
-        packed, self._input = self._member.unconsumed_tail + self._input, b""
-        if self._whole:
-            packed = packed.lstrip(b"\0")  # some writers pad to blocks
-            if not packed:
+                raise self._error
+            if self._decoder is None and not self._next():
                 return b""
-        self._whole = False
-        before = self._member.copy()
+            assert self._decoder is not None
+            data = self._unpack(self._decoder, size)
+            if data:
+                self._offset += len(data)
+                return data
+            if self._decoder.eof:
+                self._packed, self._decoder = self._decoder.unused, None
+            elif self._error is None and not self._feed(self._decoder):
+                self.cut = True
+                return b""
+
+    def _unpack(self, decoder: Decoder, size: int) -> bytes:
         try:
-            data = self._member.decompress(packed, size)
-        except zlib.error as error:
-            self._error = error
-            return _salvage(before, packed)
-        if self._member.eof:
-            self._input = self._member.unused_data
-            self._member = zlib.decompressobj(_GZIP_MEMBER)
-            self._whole = True
-        return data
+            return decoder.read(size)
+        except DamagedError as error:
+            self._error = self._damaged(str(error), len(error.data))
+            return error.data
+        except RefusedError as error:
+            raise self._refused(f" {error}:") from None
 
-    def _end(self) -> int:
-        self.cut = not self._whole
-        return 0
+    def _feed(self, decoder: Decoder) -> bool:
+        if not self._more():
+            return False
+        decoder.feed(self._packed)
+        self._packed = b""
+        return True
 
+    def _more(self) -> bool:
+        data = self._file.read(BLOCK)
+        if data is None:
+            raise BlockingIOError(f"{self._name}: nothing to read yet, and the file object does not wait for it")
+        self._packed += data
+        return len(data) > 0
 
-def _salvage(member: zlib._Decompress, packed: bytes) -> bytes:
-    """What a member holds before its damage, found byte by byte: zlib gives nothing of a call that fails."""
-    data = b""
-    try:
-        for i in range(len(packed)):
-            data += member.decompress(packed[i : i + 1])
-    except zlib.error:
-        pass
-    return data
+    def _next(self) -> bool:
+        """Go on with the next member; False at the end."""
+        while True:
+            passed = min(self._skip, len(self._packed))
+            self._skip -= passed
+            self._packed = self._packed[passed:].lstrip(b"" if self._skip else b"\0")
+            if len(self._packed) < SKIPPABLE and self._more():  # no member is shorter
+                continue
+            if not self._packed:
+                self.cut = self._skip > 0
+                return False
+            if not is_skippable(self._packed):
+                break
+            if len(self._packed) < SKIPPABLE:
+                self.cut = True
+                return False
+            self._skip = SKIPPABLE + int.from_bytes(self._packed[MAGIC:SKIPPABLE], "little")
+        self._begin()
+        return True
+
+    def _begin(self) -> None:
+        """Have a decoder for the member that begins here."""
+        codec = codec_of(self._packed) or self.codec
+        if codec is None:
+            raise self._damaged("a skippable frame, and nothing that is known behind it")
+        self.codec = codec
+        if codec.decoder is None:
+            raise self._refused(":")
+        try:
+            self._decoder = codec.decoder()
+        except ImportError:
+            raise self._refused(f": {missing(codec)}, or") from None
+        self._decoder.feed(self._packed)
+        self._packed = b""
+
+    def _damaged(self, reason: str, more: int = 0) -> FormatError:
+        offset = self._offset + more
+        kind = self.codec.name if self.codec else "lz4 or zstd"
+        where = f"{self._name}: byte {offset:,} of what is compressed"
+        message = f"{where}: the compressed data is damaged ({kind}): {reason}"
+        return FormatError(message, Status.BAD_COMPRESSED, offset)
+
+    def _refused(self, why: str) -> UnsupportedError:
+        assert self.codec is not None
+        name = self.codec.name
+        advice = f"unpack it on the way in, '{name} -dc FILE | vxtap decap - -o OUT'"
+        return UnsupportedError(f"{self._name}: compressed with {name}{why} {advice}")

@@ -31,6 +31,8 @@ class Ends:
         What to say of the first one of those.
     empty : list of str
         Names of empty files.
+    compressions : dict
+        Names of the files' compressions, each once.
     """
 
     def __init__(self) -> None:
@@ -39,6 +41,7 @@ class Ends:
         self.truncated = False
         self.cut: TruncatedError | None = None
         self.empty: list[str] = []
+        self.compressions: dict[str, None] = {}
         self._notes: list[str] = []
         self._more_notes = 0
 
@@ -47,6 +50,8 @@ class Ends:
         status, tail = books.end(left)
         origin = files.origin
         self.tail += tail
+        if origin.compression:
+            self.compressions[origin.compression] = None
         if status == _OK:
             self.formats[books.format] = None
         elif status == _EMPTY:

@@ -41,7 +41,7 @@ class Status(IntEnum):
     SHORT_BLOCK = 31
     LONG_BLOCK = 32
     BAD_MAGIC = 33
-    BAD_GZIP = 34
+    BAD_COMPRESSED = 34
 
 class Flag(IntFlag):
     TRUNCATED = 1

@@ -9,8 +9,9 @@ from vxtap._merge import Merger
 from vxtap.errors import OptionError, VxtapError
 from vxtap.lanes import Lanes, list_of
 from vxtap.merge_report import MergeReport, take_stock_of
+from vxtap.packing import sink_for
 from vxtap.rewrite import output_format, use_two
-from vxtap.sink import Sink, is_input
+from vxtap.sink import is_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from vxtap.options import Options
     from vxtap.pipeline import Pipeline
     from vxtap.rewrite import Progress
-    from vxtap.sink import Target
+    from vxtap.sink import Sink, Target
     from vxtap.source import Source, Sources
 
 #: Bytes written at a time.
@@ -97,15 +98,15 @@ def run_merge(
     """Do what `vxtap.merge` says for an output."""
     inputs = list_of(sources)
     output_format(dest, options)  # what makes no sense is told before anything is read
+    output = sink_for(dest)
     lanes = Lanes(inputs, options, frames=True, rows=False)
     try:
         check_output(lanes, inputs, dest)
-        with Sink(dest) as sink:
+        with output as sink:
             lanes.begin()
             _begin_output(lanes, dest, options)
             _write_by(lanes, sink, options.workers, progress)
             report = take_stock_of(lanes)
-            report.bytes_out = sink.size
             error = lanes.error
             if error is None:
                 sink.commit()
@@ -113,6 +114,7 @@ def run_merge(
                 sink.commit()
                 saved = f"{error}; what came before it, and the other sources, are in {sink.name}: packets written: "
                 error.args = (f"{saved}{report.written:,}", *error.args[1:])
+            report.bytes_out, report.bytes_unpacked = sink.size, sink.unpacked
     finally:
         lanes.close()
     if error is not None:

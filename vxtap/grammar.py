@@ -20,7 +20,7 @@ from vxtap.predicate import (
     spans_where,
     united,
 )
-from vxtap.tokens import Token, close_to, fail, tokens_of
+from vxtap.tokens import Token, close_to, fail, quoted, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +84,7 @@ class Parser:
             self._fail(self._next.position, f"expected {text!r} {why}{self._instead()}")
 
     def _instead(self) -> str:
-        return f", got {self._next.text!r}" if self._next.kind != "end" else ", and it ends here"
+        return f", got {quoted(self._next.text)}" if self._next.kind != "end" else ", and it ends here"
 
     def whole(self) -> Node:
         """Read all of the text."""
@@ -107,8 +107,8 @@ class Parser:
     def _no_column(self, literal: Literal) -> NoReturn:
         token = literal.tokens[0]
         if token.is_name:
-            self._fail(token.position, f"there is no column {token.text!r}{close_to(token.text, BY_NAME)}")
-        self._fail(token.position, f"{token.text!r} is a value, and there is no column that it could belong to")
+            self._fail(token.position, f"there is no column {quoted(token.text)}{close_to(token.text, BY_NAME)}")
+        self._fail(token.position, f"{quoted(token.text)} is a value, and there is no column that it could belong to")
 
     def _either(self) -> Found:
         return self._several("or", self._both)
@@ -173,7 +173,7 @@ class Parser:
                 self._fail(sign.position, "'&' takes bits of a column of numbers, which stands before it")
             if not found.is_whole:
                 self._fail(sign.position, "one '&' is enough: bits are put together as in (syn|ack)")
-            found = found._replace(mask=self._mask(found.column) & found.column.full[1])
+            found = found._replace(mask=self._mask(found.column) & found.column.full[1], is_whole=False)
         return found
 
     def _term(self) -> Operand | Literal:
@@ -217,11 +217,14 @@ class Parser:
         return result
 
     def _as_value(self, read: Callable[[Column, str], _Value], column: Column, token: Token) -> _Value:
+        if token.kind == "word" and token.text in BY_NAME and token.text not in names_of(column):
+            self._fail(token.position, f"{token.text!r} is a column, and here stands a value")
         try:
             return read(column, token.text)
         except ValueError as error:
-            known = [*names_of(column), *(one.name for one in BY_NAME.values() if one.kind == column.kind)]
-            self._fail(token.position, f"{error}{close_to(token.text, known) if token.is_name else ''}")
+            columns = [one.name for one in BY_NAME.values() if one.kind == column.kind]
+            hint = close_to(token.text, names_of(column)) or close_to(token.text, columns, 0.75)
+            self._fail(token.position, f"{error}{hint if token.is_name else ''}")
 
     def _membership(self, left: Found, begin: Token) -> Test:
         """What stands behind ``in``."""

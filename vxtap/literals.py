@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vxtap.enums import Flag, Status, Tunnel
 from vxtap.predicate import ADDRESS, MAC, NUMBER, TIME
 from vxtap.tables import OUTCOMES
+from vxtap.tokens import quoted
 
 if TYPE_CHECKING:
     from vxtap.predicate import Column, Span
@@ -37,7 +38,8 @@ _MOST_DIGITS = 40  # more are beyond every column, however many there are
 _BYTE = "[0-9a-fA-F]{2}"
 _MAC = re.compile(rf"({_BYTE}(?::{_BYTE}){{5}}|{_BYTE}(?:-{_BYTE}){{5}})(?:/([0-9]{{1,3}}))?")
 _MAC_BITS = 48
-_MAPPED, _IPV4_BEFORE = 0xFFFF << 32, 96  # IPv4 as IPv6, and the bits before it
+_MASK = re.compile(r"/[0-9]*[^0-9]")
+_MAPPED = 0xFFFF << 32  # IPv4 as IPv6
 _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
     r"(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?)?",
@@ -71,7 +73,7 @@ def _number(column: Column, text: str) -> int:
     if name in names:
         return names[name]
     what = f"a number or one of {', '.join(names)}" if names else "a number"
-    raise ValueError(f"{column.name}: expected {what}, got {text!r}")
+    raise ValueError(f"{column.name}: expected {what}, got {quoted(text)}")
 
 
 def _time(column: Column, text: str) -> int:
@@ -80,7 +82,7 @@ def _time(column: Column, text: str) -> int:
         number = _iso_time(text)
     if number is None:
         expected = "a time such as 2026-11-24T10:00:00.5Z, or whole nanoseconds since 1970"
-        raise ValueError(f"{column.name}: expected {expected}, got {text!r}")
+        raise ValueError(f"{column.name}: expected {expected}, got {quoted(text)}")
     return number + _NAT
 
 
@@ -108,13 +110,15 @@ def _address_span(column: Column, text: str) -> Span:
     import ipaddress  # only here: most predicates have no addresses
 
     try:
+        if _MASK.search(text):  # ipaddress takes 10.0.0.0/0.0.0.255 for a /24
+            raise ValueError
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise ValueError(
-            f"{column.name}: expected an IP address or a network such as 10.90.0.0/24, got {text!r}"
+            f"{column.name}: expected an IP address or a network such as 10.90.0.0/24, got {quoted(text)}"
         ) from None
     if "%" in text:
-        raise ValueError(f"{column.name}: an address in a packet has no zone: {text!r}")
+        raise ValueError(f"{column.name}: an address in a packet has no zone: {quoted(text)}")
     mapped = _MAPPED if network.version == 4 else 0
     return int(network.network_address) | mapped, int(network.broadcast_address) | mapped
 
@@ -123,7 +127,7 @@ def _mac_span(column: Column, text: str) -> Span:
     found = _MAC.fullmatch(text)
     bits = int(found[2] or _MAC_BITS) if found else 0
     if found is None or bits > _MAC_BITS:
-        raise ValueError(f"{column.name}: expected a MAC address such as 02:00:5e:10:00:01, got {text!r}")
+        raise ValueError(f"{column.name}: expected a MAC address such as 02:00:5e:10:00:01, got {quoted(text)}")
     rest = (1 << _MAC_BITS - bits) - 1
     first = int(found[1].replace(":", "").replace("-", ""), 16) & ~rest
     return first, first | rest
@@ -150,5 +154,5 @@ def span_of(column: Column, text: str) -> Span:
 def value_of(column: Column, text: str) -> int:
     """Read one value to compare with; raises as `span_of`, and for a network."""
     if column.kind in _SPANS and "/" in text:
-        raise ValueError(f"{column.name}: {text!r} is a network: write {column.name} in {text}")
+        raise ValueError(f"{column.name}: {quoted(text)} is a network: write {column.name} in {text[:50]}")
     return span_of(column, text)[0]

@@ -12,7 +12,7 @@ from vxtap.rotation import NOTHING, TIME
 
 if TYPE_CHECKING:
     from vxtap.rotation import Rotation
-    from vxtap.source import Window
+    from vxtap.window import Window
 
 # The beginning of a file is read for its framing, up to here.
 _HEAD = 256 << 10

@@ -12,10 +12,11 @@ from vxtap.compressed import BLOCK
 from vxtap.ends import Ends
 from vxtap.enums import Status
 from vxtap.errors import OptionError, VxtapError, fault
+from vxtap.options import cores_at_hand
 from vxtap.report import Report, take_stock
 from vxtap.rotation import Rotation
-from vxtap.source import Window
 from vxtap.splits import Stretch, splits_of, together
+from vxtap.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,14 +45,15 @@ def describe_bytes(data: bytes) -> str:
 def files_of(source: Sources, options: Options, *, stop: Stop | None = None, rereadable: bool = False) -> Rotation:
     """Open a source for a pass: a single one, or a rotated set, to its end or followed."""
     splits = splits_of(source)
+    ahead = options.workers != 1 and cores_at_hand() > 1
     if splits is not None:
         if options.follow:
             raise OptionError("follow: a split of a file has an end: give the path of a file")
         if len(together(splits)) > 1:
             raise OptionError("these splits do not lie side by side, and are no one capture: give them one by one")
-        return Stretch(splits, rereadable=rereadable)
+        return Stretch(splits, rereadable=rereadable, ahead=ahead)
     if not options.follow:
-        return Rotation(source, rereadable=rereadable)
+        return Rotation(source, rereadable=rereadable, ahead=ahead)
     from vxtap.follow import Followed  # only here: most runs do not wait
 
     return Followed(source, stop, rereadable=rereadable)

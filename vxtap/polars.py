@@ -8,7 +8,6 @@ from vxtap import arrow
 from vxtap.batches import BATCH, check_size
 from vxtap.extras import need
 from vxtap.frames import polars_frame, polars_schema
-from vxtap.options import OuterOptions
 from vxtap.pushdown import where_of
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def _read(
 
 def _narrowed(asked: dict[str, Any], where: str) -> dict[str, Any]:
     """The options with another condition."""
-    if not where or "where" not in OuterOptions.__annotations__:
+    if not where:
         return asked
     given = asked.get("where")
     return {**asked, "where": f"({given}) and ({where})" if given else where}

@@ -70,11 +70,7 @@ class Operand(NamedTuple):
     column: Column
     mask: int
     position: int = 0
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is all of the column."""
-        return self.mask == self.column.full[1]
+    is_whole: bool = True  # nobody has named bits, not even all of them
 
     @property
     def key(self) -> tuple[str, int]:

@@ -50,7 +50,9 @@ class Report:
     kept : Counter of str
         With ``keep_others``: why the frames that are counted as ``skipped["kept"]`` were not decapsulated.
     bytes_in, bytes_out : int
-        Read (decompressed), and written (0 where nothing is).
+        Read (decompressed), and written (0 where nothing is; of a compressed output: compressed).
+    bytes_unpacked : int
+        What was written before it was compressed; `bytes_out` where it is not compressed.
     first_ns, last_ns : int or None
         Earliest and latest time of a frame, in nanoseconds since 1970 UTC.
     no_time : int
@@ -78,6 +80,7 @@ class Report:
     kept: Counter[str] = field(default_factory=Counter)
     bytes_in: int = 0
     bytes_out: int = 0
+    bytes_unpacked: int = 0
     first_ns: int | None = None
     last_ns: int | None = None
     no_time: int = 0
@@ -123,6 +126,7 @@ class Report:
             "kept": dict(self.kept),
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
+            "bytes_unpacked": self.bytes_unpacked,
             "first": iso_time(self.first_ns),
             "last": iso_time(self.last_ns),
             "no_time": self.no_time,

@@ -11,8 +11,9 @@ from vxtap import _core
 from vxtap.enums import Status
 from vxtap.errors import OptionError, VxtapError
 from vxtap.options import DEFAULT_PORTS, Options, cores_at_hand, only_outer
+from vxtap.packing import codec_for, sink_for
 from vxtap.passes import MORE_INPUT, MORE_OUTPUT, SEED, Pass, files_of
-from vxtap.sink import Sink, is_input
+from vxtap.sink import is_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from vxtap.pipeline import Pipeline
     from vxtap.report import Report
     from vxtap.rotation import Rotation
-    from vxtap.sink import Target
+    from vxtap.sink import Sink, Target
     from vxtap.source import Sources
 
     #: Told after every block: bytes read, bytes in all (None where nobody knows).
@@ -36,19 +37,15 @@ BLOCK = 1 << 20
 # Bytes from which on a second thread is worth its start.
 _LARGE = 8 << 20
 
-_COMPRESSED = {".gz", ".zst", ".lz4", ".xz", ".bz2"}
 _SUFFIXES: dict[str, Literal["pcap", "pcapng"]] = {".pcapng": "pcapng", ".ntar": "pcapng"}
 
 
 def output_format(target: Target, options: Options) -> Literal["pcap", "pcapng"]:
-    """Choose the output's format: as asked for, else by the suffix, else pcap; kept frames need pcapng."""
-    suffix = (
-        os.path.splitext(os.fsdecode(os.fspath(target)))[1].lower() if isinstance(target, str | os.PathLike) else ""
-    )
-    if suffix in _COMPRESSED:
-        raise OptionError(
-            f"the output is not compressed: write to '-' and pipe it on, instead of a name with {suffix!r}"
-        )
+    """Choose the output's format: as asked for, else by the suffix, else pcap; kept frames need pcapng.
+
+    The suffix is that in front of one that says how the output is compressed.
+    """
+    suffix = os.path.splitext(codec_for(target)[1])[1].lower()
     if options.format is not None:
         return options.format
     chosen = _SUFFIXES.get(suffix, "pcap")
@@ -185,7 +182,8 @@ def decap(
     source : str, os.PathLike, buffer or binary file object, or a list of those
         As for `vxtap.open`; '-' is standard input; a list, or a text with a wildcard, is a rotated set.
     dest : str, os.PathLike or binary file object
-        Where to; '-' is standard output. A path is written beside its target and renamed when complete.
+        Where to; '-' is standard output. A path is written beside its target and renamed when complete, and compressed
+        where it ends in '.gz', '.zst' or '.lz4'.
     ports, vni, where, strict, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.open`.
     keep_others : bool
@@ -196,8 +194,7 @@ def decap(
     ethernet : bool
         Write inner frames that start with IP behind an Ethernet header that is made up (see `vxtap.Options`).
     follow : bool
-        Wait for more at the end of a file, as `vxtap.open` does. Ctrl-C is the normal end then; a second one raises
-        `KeyboardInterrupt`, and leaves no output.
+        Wait for more at the end of a file, as `vxtap.open` does. Ctrl-C is the normal end then; a second one raises.
     workers : int, optional
         With 2, a thread of its own writes while the next block is read: the same bytes, and only from files to a file
         named by its path. More do not help one output. By default 2 where there are several cores and much to read.
@@ -248,10 +245,9 @@ def _run(source: Sources, dest: Target, options: Options, progress: Progress | N
             which = "one of them is the output" if job.files.several else "is the input"
             raise OptionError(f"{job.files.name}: {which}, and would be overwritten")
         # Signals are noted only from here on: opening a pipe that nobody writes to yet must end at once.
-        with stop or nullcontext(), Sink(dest) as sink:
+        with stop or nullcontext(), sink_for(dest) as sink:
             job.run_on(sink, options.workers, progress)
             report = job.report()
-            report.bytes_out = sink.size
             if job.error is None:
                 sink.commit()
             elif isinstance(job.error, VxtapError) and job.books.frames:
@@ -260,6 +256,7 @@ def _run(source: Sources, dest: Target, options: Options, progress: Progress | N
                 written = outcomes[Status.OK] + outcomes[Status.KEPT]
                 saved = f"{job.error}; what came before it is in {sink.name}: frames written: {written:,}"
                 job.error.args = (saved, *job.error.args[1:])
+            report.bytes_out, report.bytes_unpacked = sink.size, sink.unpacked
     finally:
         job.close()
     if job.error is not None:

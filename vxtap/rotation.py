@@ -15,7 +15,8 @@ from vxtap import _core, _facts
 from vxtap.changes import what_changed
 from vxtap.enums import Status
 from vxtap.errors import OptionError, UnsupportedError, VxtapError
-from vxtap.source import Origin, Window, printable
+from vxtap.source import Origin, printable
+from vxtap.window import Window
 
 if TYPE_CHECKING:
     from vxtap.source import Source, Sources
@@ -194,13 +195,14 @@ class Rotation:
         """Where in the capture reading ends, once it is known to be in the current file; 0 where it is not."""
         return 0
 
-    def __init__(self, sources: Sources, *, rereadable: bool = False) -> None:
+    def __init__(self, sources: Sources, *, rereadable: bool = False, ahead: bool = False) -> None:
         members = expand(sources)
         self.several = len(members) > 1
         members, looks = self._look(members, sources)
         order = in_order(members, looks) if looks else [0]
         self._waiting: deque[Source | Origin] = deque(members[i] for i in order)
         self._rereadable = rereadable
+        self._ahead = ahead
         self.count = 0
         self._starts: list[int] = []
         self._origins: list[Origin] = []
@@ -227,6 +229,7 @@ class Rotation:
         """Open the next member, whose bytes count from `start`."""
         source = self._waiting.popleft()
         self.origin = source if isinstance(source, Origin) else Origin(source)
+        self.origin.ahead = self._ahead
         self.count += 1
         self.start = start
         if not self._rereadable:

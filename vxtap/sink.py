@@ -44,7 +44,7 @@ class Sink:
     name : str
         For messages.
     size : int
-        Bytes given to `write` so far.
+        Bytes of the output so far.
     whole_pages : bool
         Nobody looks at the file until it is whole: write pages of it, and keep back what does not fill one.
     """
@@ -105,6 +105,11 @@ class Sink:
     def _named(self, error: OSError) -> OSError:
         """The same about the target: nobody knows of the file beside it."""
         return type(error)(error.errno, error.strerror, self.name)
+
+    @property
+    def unpacked(self) -> int:
+        """Bytes given to `write` so far; `size` is another number where the output is compressed."""
+        return self.size
 
     @property
     def is_own_file(self) -> bool:

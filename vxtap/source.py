@@ -1,4 +1,4 @@
-"""Where the bytes of a capture come from: a path, a buffer, a file object, standard input; gzip or not."""
+"""Where the bytes of a capture come from: a path, a buffer, a file object, standard input; compressed or not."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from vxtap.compressed import BLOCK, GZIP, Gunzip
+from vxtap.codecs import MAGIC, is_compressed
+from vxtap.compressed import Unpacked
 from vxtap.errors import OptionError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import TypeAlias
 
     from typing_extensions import Buffer
 
+    from vxtap.ahead import Ahead
     from vxtap.compressed import Reader
 
     #: One input.
@@ -26,13 +27,8 @@ if TYPE_CHECKING:
     #: What `vxtap.open` takes: one, or the files of a rotated set (and a text may be a wildcard for those).
     Sources: TypeAlias = Source | list[Source] | tuple[Source, ...]
 
-# Compressed containers that are not read, with the program that unpacks them.
-_COMPRESSED = {
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"\x04\x22\x4d\x18": "lz4",
-    b"\xfd7zX": "xz",
-    b"BZh": "bzip2",
-}
+# Compressed bytes of a file from which on a thread is worth its start.
+_LARGE = 1 << 20
 
 
 def printable(text: str) -> str:
@@ -127,6 +123,8 @@ class Origin:
         Of a regular file that was opened here.
     raw : io.FileIO or None
         A regular file that stands where reading has come to.
+    ahead : bool
+        Whether a thread of its own may unpack what is compressed.
     """
 
     def __init__(self, source: Source) -> None:
@@ -136,9 +134,11 @@ class Origin:
         self.stat: os.stat_result | None = None
         self.path: str | None = None
         self.raw: io.FileIO | None = None
+        self.ahead = False
         self.closed = False
         self._reader: Reader | None = None
-        self._gunzip: Gunzip | None = None
+        self._unpacked: Unpacked | None = None
+        self._ahead: Ahead | None = None
         self._owned: io.FileIO | None = None
         self._base = 0
         if isinstance(source, str | os.PathLike):
@@ -218,18 +218,17 @@ class Origin:
             raise OSError(errno.EIO, f"readinto() said that it read {count} bytes into {len(buffer)}", self.name)
         return count
 
-    def unpack(self, start: bytes) -> bool:
-        """Look at the first bytes read: from gzip, read on decompressed. True where `start` has to be read again."""
-        for magic, program in _COMPRESSED.items():
-            if start.startswith(magic):
-                raise UnsupportedError(
-                    f"{self.name}: compressed with {program}: unpack it on the way in,"
-                    f" '{program} -dc FILE | vxtap decap - -o OUT'"
-                )
-        if not start.startswith(GZIP):
+    def unpack(self, start: Buffer) -> bool:
+        """Look at the first bytes: of what is compressed, read on unpacked. True where they have to be read again."""
+        if not is_compressed(bytes(memoryview(start)[:MAGIC])):
             return False
         rest: Reader = io.BytesIO() if self.memory is not None else self._reader  # type: ignore[assignment]
-        self._reader = self._gunzip = Gunzip(self.name, start, rest)
+        at_once = self.memory is not None or self.raw is not None
+        self._reader = self._unpacked = Unpacked(self.name, start, rest, at_once=at_once)
+        if self.ahead and self._owned is not None and self.raw is not None and (self.size or 0) >= _LARGE:
+            from vxtap.ahead import Ahead  # only here: most captures are not compressed, or small
+
+            self._reader = self._ahead = Ahead(self._unpacked.readinto)
         self.memory = None
         self.size = None
         return True
@@ -241,7 +240,7 @@ class Origin:
         """
         if self.memory is not None:
             return self.memory[offset : offset + count]
-        if self.raw is None or self._gunzip is not None:
+        if self.raw is None or self._unpacked is not None:
             return None
         if not self.raw.closed:
             return os.pread(self.raw.fileno(), count, self._base + offset)
@@ -254,7 +253,7 @@ class Origin:
     @property
     def can_seek(self) -> bool:
         """Whether what was read can be had again; that of a buffer is never gone."""
-        return self.memory is not None or (self.raw is not None and self._gunzip is None)
+        return self.memory is not None or (self.raw is not None and self._unpacked is None)
 
     @property
     def is_live(self) -> bool:
@@ -264,7 +263,12 @@ class Origin:
     @property
     def is_compressed(self) -> bool:
         """Whether what is read comes decompressed; known once the first bytes have been read."""
-        return self._gunzip is not None
+        return self._unpacked is not None
+
+    @property
+    def compression(self) -> str:
+        """The name of the compression; empty where there is none, or it is not known yet."""
+        return self._unpacked.codec.name if self._unpacked is not None and self._unpacked.codec is not None else ""
 
     @property
     def pipe(self) -> int | None:
@@ -274,7 +278,7 @@ class Origin:
     @property
     def is_cut(self) -> bool:
         """Whether compressed data ended early, as it does while it is being written."""
-        return self._gunzip is not None and self._gunzip.cut
+        return self._unpacked is not None and self._unpacked.cut
 
     @property
     def descriptor(self) -> int:
@@ -294,6 +298,8 @@ class Origin:
 
     def leave(self) -> None:
         """Nothing more is read on from here; `read_at` still works."""
+        if self._ahead is not None:
+            self._ahead.close()
         if self._owned is not None:
             self._owned.close()
         self._reader = None
@@ -302,92 +308,3 @@ class Origin:
         """Close what was opened here; a file object that was passed in stays open."""
         self.leave()
         self.closed = True
-
-
-class Window:
-    """The bytes of a source that are in memory: ``buffer[start:end]`` have not been consumed yet.
-
-    For a buffer that is all of it, without a copy. For anything else it is a block of about `BLOCK` bytes that is
-    used again and again, and grows only where one record is larger, as its bytes arrive.
-
-    Attributes
-    ----------
-    renew : callable or None
-        Gives another block to go on in, for one and the number of bytes that are left in it; None for the same one.
-    """
-
-    def __init__(self, origin: Origin, block: int = BLOCK) -> None:
-        self._block = memoryview(bytearray(block))
-        self.renew: Callable[[memoryview, int], memoryview] | None = None
-        self.turn(origin, 0)
-
-    def turn(self, origin: Origin, offset: int) -> None:
-        """Go on with the start of another source, which stands at `offset` in the capture."""
-        self.origin = origin
-        self.start = 0
-        self.end = 0
-        self.offset = offset  # of buffer[0] in the (decompressed) capture
-        self.begun = False
-        self.buffer: memoryview = self._block
-        if origin.memory is not None:
-            self._begin_memory(origin.memory)
-
-    def _begin_memory(self, memory: memoryview) -> None:
-        self.begun = True
-        if not self.origin.unpack(bytes(memory) if memory[:2] == GZIP else bytes(memory[:4])):
-            self.buffer = memory
-            self.end = len(memory)
-
-    @property
-    def left(self) -> int:
-        """Bytes that are here and not consumed."""
-        return self.end - self.start
-
-    def more(self) -> bool:
-        """Bring more bytes in behind those that are left; False at the end of the source."""
-        if self.origin.memory is not None:
-            return False
-        if self.start:
-            self._move()
-        if self.end == len(self.buffer):
-            larger = memoryview(bytearray(2 * len(self.buffer)))
-            larger[: self.end] = self.buffer
-            self.buffer = self._block = larger
-        count = self.origin.readinto(self.buffer[self.end :])
-        self.end += count
-        if not self.begun and (self.end >= 4 or not count):
-            self.begun = self.end >= 4  # a file that is followed may still be at its beginning
-            if self.origin.unpack(bytes(self.buffer[: self.end])):
-                self.begun = True
-                self.end = 0
-                return self.more()
-        return count > 0
-
-    def _move(self) -> None:
-        """Bring what is left to the beginning of a block."""
-        left, block = self.left, self._block
-        if self.renew is not None:
-            block = self.renew(block, left)
-        block[:left] = self.buffer[self.start : self.end]
-        self.buffer = self._block = block
-        self.offset += self.start
-        self.start, self.end = 0, left
-
-    def jump(self, offset: int) -> None:
-        """Go on at another byte of the capture, in a source that can be read again and is not compressed."""
-        self.begun = True
-        if self.origin.memory is not None:
-            self.start = offset - self.offset
-            return
-        self.origin.seek(offset - self.offset + self.origin.tell() - self.end)
-        self.start = self.end = 0
-        self.offset = offset
-
-    def first_bytes(self, count: int = 8) -> bytes:
-        """What the next record starts with, for messages."""
-        return bytes(self.buffer[self.start : min(self.end, self.start + count)])
-
-    def view(self, offset: int, count: int) -> memoryview | None:
-        """Bytes of the capture that lie in the window, without a copy; None where they are not here."""
-        at = offset - self.offset
-        return self.buffer[at : at + count] if at >= 0 and at + count <= self.end else None

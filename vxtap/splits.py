@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class Stretch(Rotation):
     """Splits that lie side by side, as one capture."""
 
-    def __init__(self, splits: list[Split], *, rereadable: bool = False) -> None:
+    def __init__(self, splits: list[Split], *, rereadable: bool = False, ahead: bool = False) -> None:
         for split in {(one.path, one.size, one.time, one.node): one for one in splits}.values():
             split.check()
         paths: list[Source] = list(dict.fromkeys(split.path for split in splits))
-        super().__init__(paths, rereadable=rereadable)
+        super().__init__(paths, rereadable=rereadable, ahead=ahead)
         self.splits = splits
         self.number = splits[0].source
         self.begin = splits[0].start

@@ -8,7 +8,8 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
-from vxtap.compressed import BLOCK, GZIP
+from vxtap.codecs import MAGIC, is_compressed
+from vxtap.compressed import BLOCK
 from vxtap.errors import OptionError, UnsupportedError
 from vxtap.rotation import matches, natural, path_of
 from vxtap.source import printable
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from vxtap.source import Source
 
-# How compressed files begin. They are read from their start to their end.
-_PACKED = (GZIP, b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"\xfd7zX", b"BZh")
 # Bytes that are asked for at a time: a request to a store costs some 10 ms.
 _FAR_BLOCK = 8 << 20
 _WILD = frozenset("*?[")
@@ -157,10 +156,10 @@ class Store:
         """Whether it is compressed, by its first bytes."""
         reader = self.open()
         try:
-            start = read(reader, 0, 4)
+            start = read(reader, 0, MAGIC)
         finally:
             reader.close()
-        return start.startswith(_PACKED)
+        return is_compressed(start)
 
 
 def _is_far(url: str) -> bool:

@@ -49,6 +49,8 @@ class Info:
         'pcap' or 'pcapng'; 'mixed' where a rotated set has both.
     details : str
         The variant, for people: byte order, version, resolution.
+    compression : str
+        'gzip', 'zstd' or 'lz4'; empty where there is none. Of a rotated set all that there are.
     link_types : list of str
         Names with numbers, such as 'LINUX_SLL2 (276)'.
     interfaces : list of dict
@@ -71,6 +73,7 @@ class Info:
     report: Report
     format: str
     details: str
+    compression: str = ""
     link_types: list[str] = field(default_factory=list)
     interfaces: list[dict[str, Any]] = field(default_factory=list)
     tunnels: list[dict[str, Any]] = field(default_factory=list)
@@ -90,6 +93,7 @@ class Info:
             **self.report.to_dict(),
             "format": self.format,
             "details": self.details,
+            "compression": self.compression,
             "link_types": self.link_types,
             "interfaces": self.interfaces,
             "other_interfaces": self.other_interfaces,
@@ -205,6 +209,7 @@ def survey(source: Sources, options: Options) -> tuple[Info, VxtapError | OSErro
         report=run.report(),
         format=kind,
         details=details,
+        compression=", ".join(dict.fromkeys([*run.ends.compressions, *filter(None, [run.files.origin.compression])])),
         link_types=link_types(run.books),
         interfaces=interfaces,
         tunnels=tunnels,

@@ -20,7 +20,7 @@ _INSTEAD = {"=": "==", "&&": "and", "||": "or", "!": "not", "<>": "!="}
 _KEYWORDS = frozenset(("and", "or", "not", "in"))
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
 _BLANK = " \t\n\r\f\v"
-# Of a long text so many characters are shown on each side of what is wrong.
+# Of a long text so many characters are shown on each side of what is wrong, and of a piece as many.
 _SHOWN = 60
 
 
@@ -65,9 +65,14 @@ def tokens_of(text: str) -> Iterator[Token]:
     yield Token("end", "", end)
 
 
-def close_to(word: str, known: Iterable[str]) -> str:
+def quoted(text: str) -> str:
+    """A piece of the text for a message: its beginning, where it is long."""
+    return repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}..."
+
+
+def close_to(word: str, known: Iterable[str], alike: float = 0.5) -> str:
     """Ask whether another name was meant, where there is one like it; empty where there is none."""
     import difflib  # only for the hint
 
-    close = difflib.get_close_matches(word.lower().split(".")[-1], list(known), 1, 0.5)
+    close = difflib.get_close_matches(word[:_SHOWN].lower().split(".")[-1], list(known), 1, alike)
     return f": did you mean {close[0]!r}?" if close else ""

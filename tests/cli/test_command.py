@@ -23,6 +23,7 @@ REPORT_KEYS = [
     "kept",
     "bytes_in",
     "bytes_out",
+    "bytes_unpacked",
     "first",
     "last",
     "no_time",
@@ -249,8 +250,8 @@ def test_decap_json(vx: Command, process: Command, mixed: Path, folder: Path) ->
 
 def test_info_json(vx: Command, mixed: Path) -> None:
     found = json.loads(vx("info", mixed, "--json").out)
-    own = ["format", "details", "link_types", "interfaces", "other_interfaces", "vnis", "tunnels", "other_tunnels"]
-    own += ["looks_like_vxlan", "unreachables"]
+    own = ["format", "details", "compression", "link_types", "interfaces", "other_interfaces", "vnis", "tunnels"]
+    own += ["other_tunnels", "looks_like_vxlan", "unreachables"]
     assert list(found) == REPORT_KEYS + own
     assert found == vxtap.info(mixed).to_dict()
     assert (found["format"], found["link_types"], found["vnis"]) == ("pcap", ["ETHERNET (1)"], [7, 9])

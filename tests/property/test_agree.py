@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 from contextlib import suppress
 from typing import Any, cast
@@ -20,6 +19,7 @@ import strategies_traffic
 import vxtap
 from build import Order, Pcapng
 from compare import Seen, columns_of
+from packed import PACK
 from strategies_tunnels import PLAIN, options
 from trickle import Trickle
 
@@ -191,12 +191,14 @@ def test_input_is_left_alone(data: bytes, form: Any, keep: bool) -> None:
     assert room == data
 
 
-@given(CAPTURES)
-@example(b"")
-@example(build.pcap([(0, FRAME)])[:-1])
-def test_gzip(data: bytes) -> None:
-    """What is compressed is read as if it were not; a capture that was cut before that is no cut gzip file."""
-    packed = gzip.compress(data, 1, mtime=0)
+@given(CAPTURES, st.sampled_from(sorted(PACK)))
+@example(b"", ".gz")
+@example(build.pcap([(0, FRAME)])[:-1], ".gz")
+@example(build.pcap([(0, FRAME)])[:-1], ".zst")
+@example(build.pcap([(0, FRAME)])[:-1], ".lz4")
+def test_compressed(data: bytes, suffix: str) -> None:
+    """What is compressed is read as if it were not; a capture that was cut before that is no cut compressed file."""
+    packed = PACK[suffix](data)
     assert_equal(without_bytes(compare.see(packed)), without_bytes(compare.see(data)))
     assert_equal(without_bytes(compare.see(Trickle(packed, [7]))), without_bytes(compare.see(data)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -194,6 +195,9 @@ def test_options_reach_the_reader() -> None:
     assert vxtap.scan(NVA[0], vni=1, ports=(4789, 8472)).read_all().num_rows == 0
     plain = vxtap.scan(NVA[0], tunnels="none", columns="all")
     check(plain.read_all(), vxtap.read(NVA[0], tunnels="none"))
+    with vxtap.scan(NVA[0], where="dport == 80", columns=["src"], batch_size=10) as scan:
+        check(scan.read_all(), vxtap.read(NVA[0], where="dport == 80"))
+        assert scan.report.skipped["filtered"] > 0
     with pytest.raises(TypeError, match="unexpected keyword argument 'colums': beside those"):
         vxtap.scan(NVA[0], colums=["ts"])  # type: ignore[call-arg]
 
@@ -204,8 +208,9 @@ def test_options_reach_the_reader() -> None:
         ({"columns": ["vin"]}, "columns: there is no 'vin': did you mean 'vni'?"),
         ({"columns": []}, "columns: none were asked for"),
         ({"addresses": "hex"}, "addresses: expected 'text' or 'binary', got 'hex'"),
-        ({"batch_size": 0}, "batch_size: expected a number of rows, at least 1, got 0"),
-        ({"batch_size": True}, "batch_size: expected a number of rows, at least 1, got True"),
+        ({"batch_size": 0}, "batch_size: expected a number of rows, 1 to 16,777,216, got 0"),
+        ({"batch_size": 1 << 25}, "batch_size: expected a number of rows, 1 to 16,777,216, got 33554432"),
+        ({"batch_size": True}, "batch_size: expected a number of rows, 1 to 16,777,216, got True"),
         ({"ports": 0}, "ports: 0 is not within 1 to 65535"),
     ],
 )
@@ -316,3 +321,10 @@ def test_what_is_missing_is_named() -> None:
     code += f"try: scan({str(NVA[0])!r})\nexcept vxtap.UnsupportedError as error: print(error)"
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert ran.stdout == "pyarrow is needed for this, and not installed: pip install 'vxtap[arrow]'\n"
+
+
+def test_the_documentation_has_the_default_columns() -> None:
+    text = (DATA.parents[1] / "docs" / "arrow.md").read_text()
+    shown = re.search(r"<!-- default columns -->\n(.*?)<!-- end -->", text, re.DOTALL)
+    assert shown is not None
+    assert tuple(re.findall(r"`(\w+)`", shown[1])) == DEFAULT_COLUMNS

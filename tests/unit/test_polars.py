@@ -97,6 +97,20 @@ def test_only_what_is_needed_is_asked_for(asked: list[dict[str, Any]]) -> None:
     assert len(asked[1]["columns"]) == 1
 
 
+def test_conditions_go_down(asked: list[dict[str, Any]]) -> None:
+    """To where rows are made, unless rows are counted first; together with a condition that was given."""
+    lazy = vxtap.polars.scan(NVA)
+    lazy.filter(DPORT == 80, SRC.str.ends_with("6")).select("src").collect()
+    lazy.filter(DPORT == 80).head(3).collect()
+    lazy.head(3).filter(DPORT == 80).collect()
+    lazy.filter(SRC.str.ends_with("6")).collect()
+    vxtap.polars.scan(NVA, where="proto == 6 or proto == 17").filter(DPORT == 80).collect()
+    assert [how.get("where") for how in asked] == [
+        *["dport == 80", "dport == 80", None, None],
+        "(proto == 6 or proto == 17) and (dport == 80)",
+    ]
+
+
 def test_head_stops_early(asked: list[dict[str, Any]], tmp_path: Path) -> None:
     """It does not come to the fault behind the rows."""
     damaged = capture(5000, 500) + b"\xff" * 16
@@ -114,6 +128,7 @@ def test_head_stops_early(asked: list[dict[str, Any]], tmp_path: Path) -> None:
         ({"addresses": "hex"}, vxtap.OptionError),
         ({"ports": 0}, vxtap.OptionError),
         ({"batch_size": 0}, vxtap.OptionError),
+        ({"where": "vnii == 7"}, vxtap.OptionError),
         ({"prots": 4789}, TypeError),
     ],
 )

@@ -186,7 +186,7 @@ FAULTS: dict[str, bytes] = {
     "SHORT_BLOCK": _block(6, bytes(16)),
     "LONG_BLOCK": bytes(Pcapng()) + b"\x06\0\0\0\x04\0\0\x01",
     "BAD_MAGIC": _block(0x0A0D0D0A, bytes(16)),
-    "BAD_GZIP": gzip.compress(bytes(100))[:10] + b"\xff" * 20,
+    "BAD_COMPRESSED": gzip.compress(bytes(100))[:10] + b"\xff" * 20,
 }
 
 

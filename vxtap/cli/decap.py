@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from vxtap.cli.progress import Bar
-from vxtap.cli.text import give_json, hints, options_of, say, strict_status
+from vxtap.cli.text import about_output, give_json, hints, options_of, say, strict_status
 from vxtap.rewrite import run_decap
 from vxtap.survey import likely_ports, link_types, tunnel_rows
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         vnis = sorted({row["vni"] for row in tunnels})
         shown = f"; VNI {', '.join(map(str, vnis[:10]))}{', ...' if len(vnis) > 10 else ''}" if vnis else ""
         say(f"{report}{shown}")
-        say(f"{done.output}: {report.bytes_out:,} bytes")
+        say(about_output(done.output, report))
     if not args.quiet:
         for line in hints(report, options, ports, link_types(done.books)):
             say(line)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def _facts(found: Info) -> Iterator[tuple[str, str]]:
     report = found.report
     yield "capture", found.name
-    yield "format", f"{found.format}, {found.details}"
+    packed = f"; compressed with {found.compression}" if found.compression else ""
+    yield "format", f"{found.format}, {found.details}{packed}"
     yield "link types", ", ".join(found.link_types) or "none"
     yield "bytes", f"{report.bytes_in:,}"
     yield "first frame", iso_time(report.first_ns) or "no time"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vxtap.cli.progress import Bar
-from vxtap.cli.text import about_times, give_json, options_of, say, say_source_hints, strict_status
+from vxtap.cli.text import about_output, about_times, give_json, options_of, say, say_source_hints, strict_status
 from vxtap.gather import run_merge
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
             for name, one in zip(report.names, report.sources, strict=True):
                 say(f"{name}: {one}")
             say(f"{report.written:,} packets in order, {report.duplicates:,} duplicates")
-            say(f"{done.output}: {report.bytes_out:,} bytes")
+            say(about_output(done.output, report))
             for line in (*about_times(report), *_about_duplicates(report), *_about_order(report)):
                 say(line)
         say_source_hints(report, options)

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 _WIDTH = 80  # of a terminal that nobody knows
-_INPUT = "a pcap or pcapng file, gzip-compressed or not; '-'; or a quoted wildcard, 'x.pcap*', for a rotated set"
+_INPUT = (
+    "a pcap or pcapng file, compressed (gzip, zstd, lz4) or not; '-'; or a quoted wildcard, 'x.pcap*', for a rotated"
+    " set"
+)
+_OUTPUT = "where to; '-' is standard output; compressed where it ends in .gz, .zst or .lz4"
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -112,7 +116,7 @@ def _common() -> argparse.ArgumentParser:
 
 def _add_output(command: argparse.ArgumentParser) -> None:
     """Where an inner capture goes, and how it is written."""
-    command.add_argument("-o", "--output", metavar="OUT", required=True, help="where to; '-' is standard output")
+    command.add_argument("-o", "--output", metavar="OUT", required=True, help=_OUTPUT)
     command.add_argument(
         "--format", choices=("pcap", "pcapng"), help="of the output (default: by the suffix of OUT, else pcap)"
     )

@@ -52,6 +52,12 @@ def give_json(found: dict[str, Any], *, aside: bool = False) -> None:
     (say if aside else give)(json.dumps(found, indent=2))
 
 
+def about_output(name: str, report: Report) -> str:
+    """How much was written."""
+    packed = f", compressed from {report.bytes_unpacked:,}" if report.bytes_unpacked != report.bytes_out else ""
+    return f"{name}: {report.bytes_out:,} bytes{packed}"
+
+
 def strict_status(report: Report) -> int:
     """The exit status under ``--strict``."""
     bad = report.decapsulated == 0 or (report.skipped + report.kept)["malformed"] or report.truncated
