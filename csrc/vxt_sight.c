@@ -12,7 +12,7 @@ static int64_t after(int64_t ts) { return ts > INT64_MAX - VXT_SIGHT_WINDOW ? IN
 static void raise_time(int64_t *time, int64_t to) { *time = to > *time ? to : *time; }
 
 /* A packet that was forgotten: one of a time near it may be its second sight. */
-static void doubt_after(vxt_sights *sights, int64_t ts)
+static VXT_APART void doubt_after(vxt_sights *sights, int64_t ts)
 {
     if (sights->doubts.times)
         raise_time(&sights->doubts.until, after(ts));
@@ -25,21 +25,30 @@ static void note_doubt(vxt_sights *sights, const vxt_sighting *packet)
 }
 
 /* Where another one of the same hash, and not much earlier, is in doubt, so is this. */
-static VXT_APART void look_for_doubt(vxt_sights *sights, const vxt_sighting *packet, uint64_t hash, bool sure)
+static VXT_APART void look_for_doubt(vxt_sights *sights, const vxt_sighting *packet, uint64_t hash)
 {
     int64_t *time = doubt_of(sights, hash);
 
-    if (sure && packet->ts > sights->doubts.until && packet->ts > after(*time))
+    if (!sights->doubts.unsure && packet->ts > sights->doubts.until && packet->ts > after(*time))
         return;
+    sights->doubts.unsure = false;
     raise_time(time, packet->ts);
     note_doubt(sights, packet);
 }
 
-/* Nothing is hashed so far, since there was one interface only. */
-static void doubt_unhashed(vxt_sights *sights, const vxt_sighting *packet)
+/* Before it is looked for. It may never be hashed, where there was one interface only. */
+static VXT_APART void note_time(vxt_sights *sights, const vxt_sighting *packet)
 {
-    if (sights->doubts.times && packet->ts <= sights->doubts.until)
+    raise_time(&sights->doubts.latest, packet->ts);
+    if (packet->ts <= sights->doubts.until)
         note_doubt(sights, packet);
+}
+
+/* A packet gets its hash, by which it is in doubt. */
+static VXT_APART void note_hash(vxt_sights *sights, const vxt_sight *it)
+{
+    if (it->ts <= sights->doubts.until)
+        raise_time(doubt_of(sights, it->hash), it->ts);
 }
 
 /* ---------------------------------------------------------------- packets that were kept */
@@ -77,9 +86,8 @@ static uint32_t *head_of(const vxt_sights *sights, uint64_t hash)
 /* How long ago a packet was, in packets; one that has been overwritten was longer ago than the ring is long. */
 static uint32_t age_of(const vxt_sights *sights, uint32_t number) { return sights->count - 1 - number; }
 
-/* The first packet of all that this is a second sight of, or NULL; `*sure` becomes false where another memory of the
- * same packets might have found something else. */
-static vxt_sight *find_sight(vxt_sights *sights, const vxt_sighting *packet, uint64_t hash, uint64_t bit, bool *sure)
+/* The first packet of all that this is a second sight of, or NULL. */
+static vxt_sight *find_sight(vxt_sights *sights, const vxt_sighting *packet, uint64_t hash, uint64_t bit)
 {
     uint32_t number = *head_of(sights, hash), age = age_of(sights, number), found = 0;
     vxt_sight *best = NULL;
@@ -94,7 +102,7 @@ static vxt_sight *find_sight(vxt_sights *sights, const vxt_sighting *packet, uin
         }
         if (steps == VXT_SIGHT_CROWD) {
             sights->forgot = true;
-            *sure = false;
+            sights->doubts.unsure = true;
         }
         number = it->next;
         age = age_of(sights, number);
@@ -104,7 +112,7 @@ static vxt_sight *find_sight(vxt_sights *sights, const vxt_sighting *packet, uin
     if (found > sights->farthest)
         sights->farthest = found;
     if (found > VXT_SIGHT_SURE && !is_near(best->ts, sights->doubts.latest))
-        *sure = false;
+        sights->doubts.unsure = true;
     return best;
 }
 
@@ -120,11 +128,11 @@ static void link(vxt_sights *sights, uint64_t hash)
     uint32_t number = sights->count - sights->unhashed--, *head = head_of(sights, hash);
     vxt_sight *it = vxt_sights_at(sights, number);
 
-    if (sights->doubts.times && it->ts <= sights->doubts.until)
-        raise_time(doubt_of(sights, hash), it->ts);
     it->hash = hash;
     it->next = *head;
     *head = number;
+    if (sights->doubts.times)
+        note_hash(sights, it);
 }
 
 static void forget_first(vxt_sights *sights)
@@ -203,46 +211,57 @@ static void count_quiet(vxt_sights *sights, uint64_t bit)
     sights->last = bit;
 }
 
-/* Look for it now. VXT_OK, SECOND_SIGHT, or what is needed for that. */
-static vxt_status find_or_keep(vxt_sights *sights, const vxt_sighting *packet, vxt_sight it)
+/* What is remembered of a packet, on the interface that a bit stands for. */
+static VXT_HOT vxt_sight sight_of(const vxt_sighting *packet, uint64_t bit)
 {
-    vxt_sight *first;
-    bool sure = true;
+    return (vxt_sight){.ts = packet->ts,
+                       .seen = bit,
+                       .offset = packet->offset,
+                       .wire = packet->wire,
+                       .captured = (uint32_t)vxt_left(packet->bytes)};
+}
+
+/* Look for it now. VXT_OK, SECOND_SIGHT, or what is needed for that. */
+static VXT_APART vxt_status find_or_keep(vxt_sights *sights, const vxt_sighting *packet, uint64_t bit)
+{
+    vxt_sight it = sight_of(packet, bit), *first;
 
     if (sights->unhashed)
         return VXT_MORE_HISTORY;
     it.hash = hash_sight(sights, packet->bytes, packet->wire);
-    first = find_sight(sights, packet, it.hash, it.seen, &sure);
+    first = find_sight(sights, packet, it.hash, bit);
     if (sights->doubts.times)
-        look_for_doubt(sights, packet, it.hash, sure);
+        look_for_doubt(sights, packet, it.hash);
     if (!first)
         return keep(sights, &it, true);
-    first->seen |= it.seen;
+    first->seen |= bit;
     sights->digest += vxt_mix(packet->offset, 1);
     return VXT_SECOND_SIGHT;
 }
 
+static VXT_HOT vxt_status keep_unhashed(vxt_sights *sights, const vxt_sighting *packet, uint64_t bit)
+{
+    vxt_sight it = sight_of(packet, bit);
+
+    return keep(sights, &it, false);
+}
+
 vxt_status vxt_sights_look(vxt_sights *sights, const vxt_sighting *packet)
 {
-    vxt_sight it = {.ts = packet->ts, .offset = packet->offset, .wire = packet->wire};
     vxt_status status;
+    uint64_t bit;
 
     if (packet->frame == sights->frame)
         return sights->second ? VXT_SECOND_SIGHT : VXT_OK;
     if (sights->capacity == 0)
         return VXT_MORE_SIGHTS;
-    it.seen = bit_of(sights, packet->interface);
-    it.captured = (uint32_t)vxt_left(packet->bytes);
-    raise_time(&sights->doubts.latest, packet->ts);
-    if (is_lazy(sights, it.seen)) {
-        doubt_unhashed(sights, packet);
-        status = keep(sights, &it, false);
-    } else {
-        status = find_or_keep(sights, packet, it);
-    }
+    if (sights->doubts.times)
+        note_time(sights, packet);
+    bit = bit_of(sights, packet->interface);
+    status = is_lazy(sights, bit) ? keep_unhashed(sights, packet, bit) : find_or_keep(sights, packet, bit);
     if (status != VXT_OK && status != VXT_SECOND_SIGHT)
         return status;
-    count_quiet(sights, it.seen);
+    count_quiet(sights, bit);
     sights->frame = packet->frame;
     sights->second = status == VXT_SECOND_SIGHT;
     return status;

@@ -28,6 +28,7 @@ typedef struct vxt_doubts {
     int64_t latest; /* time of any packet */
     uint64_t last;  /* offset of the last packet in doubt, */
     int64_t when;   /* and its time */
+    bool unsure;    /* another memory of the same packets might have found something else last */
 } vxt_doubts;
 
 /* A packet that was kept. They lie in a ring, in the order in which they came. */

@@ -183,6 +183,7 @@ cdef extern from "vxtap.h" nogil:
         int64_t latest
         uint64_t last
         int64_t when
+        bint unsure
 
     ctypedef struct vxt_sights:
         vxt_sight *items

@@ -132,6 +132,7 @@ def doubt(Scanner scanner, int64_t until):
     sights.doubts.until = until
     sights.doubts.latest = INT64_MIN
     sights.doubts.last = 0
+    sights.doubts.unsure = False
     sights.doubts.when = INT64_MIN
     sights.keep_all = True
 
