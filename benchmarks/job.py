@@ -108,7 +108,7 @@ def encode(asked: argparse.Namespace) -> Call:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from vxtap.parquet import ROW_GROUP, writer_options
+    from vxtap.encoding import ROW_GROUP, writer_options
 
     with vxtap.scan(asked.source, columns=asked.columns, batch_size=ROW_GROUP) as packets:
         batches = list(packets)

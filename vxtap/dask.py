@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vxtap import proven
 from vxtap.batches import batches_of
+from vxtap.encoding import COMPRESSION, ROW_GROUP, writer_options
 from vxtap.errors import OptionError
 from vxtap.extras import need
 from vxtap.options import DEFAULT_PORTS, Options, cores_at_hand, only_outer, parse_split
@@ -34,8 +35,6 @@ __all__ = ["Written", "convert", "ranges", "read", "table"]
 
 #: The column that tells the number of the range that a row is from.
 SPLIT = "split"
-# Rows of a group in a Parquet file at most.
-_GROUP = 1 << 18
 
 
 class Written(NamedTuple):
@@ -174,7 +173,7 @@ def _names(columns: Iterable[str] | None) -> list[str]:
 def _shape_of(columns: Iterable[str] | None, addresses: str) -> tuple[Shape, list[str]]:
     names = _names(columns)
     ours = [name for name in names if name != SPLIT]
-    return Shape(ours or ["flags"], addresses=addresses), names  # one column at least, for the number of rows
+    return Shape(ours or ["caplen"], addresses=addresses), names  # one column at least, for the number of rows
 
 
 def _schema_of(shape: Shape, names: list[str]) -> pa.Schema:
@@ -269,7 +268,7 @@ def convert(
     split: int | str = "128MB",
     addresses: Literal["text", "binary"] = "text",
     numbers: bool = False,
-    compression: str = "zstd",
+    compression: str = COMPRESSION,
     storage_options: Mapping[str, object] | None = None,
     whole: bool | None = None,
     ports: Numbers = DEFAULT_PORTS,
@@ -347,13 +346,13 @@ def _write(one: Proven, system: Any, folder: str, how: Mapping[str, Any]) -> Wri
 def _writer(file: Any, one: Proven, shape: Shape, names: list[str], compression: str) -> Any:
     schema = _schema_of(shape, names)
     schema = schema.with_metadata(schema.metadata | {"capture": one.store.url})
-    return need("pyarrow.parquet", extra="dask").ParquetWriter(file, schema, compression=compression)
+    return need("pyarrow.parquet", extra="dask").ParquetWriter(file, schema, **writer_options(schema, compression))
 
 
 def _write_rows(writer: Any, one: Proven, rows: Any, shape: Shape) -> None:
     pa = need("pyarrow", extra="dask")
-    for batch in batches_of(rows, shape, _GROUP):
+    for batch in batches_of(rows, shape, ROW_GROUP):
         arrays = {field.name: batch.column(i) for i, field in enumerate(batch.schema)}
         arrays[SPLIT] = pa.repeat(pa.scalar(one.number, pa.int32()), batch.num_rows)
         there = [arrays[name] for name in writer.schema.names]
-        writer.write_batch(pa.record_batch(there, schema=writer.schema), _GROUP)
+        writer.write_batch(pa.record_batch(there, schema=writer.schema), ROW_GROUP)
