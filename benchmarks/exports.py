@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import check
-import columns
+import tables
 from cases import BARE, FOUR, PEAKS, VXTAP, Bench, checks_fields, label
 from measure import Case
 from traffic import FEW
@@ -25,7 +25,7 @@ def checks_parquet(bench: Bench, source: Path, command: list[str]) -> Callable[[
 
     def check_one() -> None:
         bench.meter.run(command)
-        columns.check_parquet(bench.meter.folder, data.facts_of(source))
+        tables.check_parquet(bench.meter.folder, data.facts_of(source))
 
     return check_one
 

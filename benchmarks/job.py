@@ -107,7 +107,8 @@ def convert(asked: argparse.Namespace) -> Call:
 def encode(asked: argparse.Namespace) -> Call:
     import pyarrow as pa
     import pyarrow.parquet as pq
-    from vxtap.parquet import ROW_GROUP, _how
+
+    from vxtap.encoding import ROW_GROUP, writer_options
 
     with vxtap.scan(asked.source, columns=asked.columns, batch_size=ROW_GROUP) as packets:
         batches = list(packets)
@@ -115,7 +116,7 @@ def encode(asked: argparse.Namespace) -> Call:
     pa.set_cpu_count(1)
 
     def call() -> int:
-        with pq.ParquetWriter(asked.output, schema, **_how(schema)) as file:
+        with pq.ParquetWriter(asked.output, schema, **writer_options(schema)) as file:
             for batch in batches:
                 file.write_batch(batch)
         return sum(batch.num_rows for batch in batches)
@@ -130,10 +131,10 @@ def checked(asked: argparse.Namespace, found: Any) -> list[str]:
     """What a job of rows has to tell."""
     if asked.job == "read":
         return tell(asked.source, {name: found[name] for name in found.dtype.names}, lambda whole, name: whole[name])
-    import columns
+    import tables
 
     table = scanned(asked).read_all()
-    return tell(asked.source, {name: columns.numbers(table[name], name) for name in table.column_names}, numbers)
+    return tell(asked.source, {name: tables.numbers(table[name], name) for name in table.column_names}, numbers)
 
 
 def main(arguments: list[str]) -> None:

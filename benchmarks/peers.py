@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import check
-import columns
+import tables
 import texts
 from environments import Compiled, Need, Program, Ready, Venv
 from measure import Meter
@@ -32,7 +32,7 @@ PANDAS = ("pandas", "pyarrow")
 
 Command = Callable[[list[str], str, str], list[str]]
 Rows = Callable[[Iterable[str]], Iterator[tuple[int, ...]]]
-Table = Callable[[Path], columns.Numbers]
+Table = Callable[[Path], tables.Numbers]
 
 
 def shell(text: str, *words: str) -> list[str]:
@@ -77,7 +77,7 @@ class Peer:
     parquet: int = 0
     command: Command | None = None  # None: our own, called as peers/answer.py says
     rows: Rows | None = None  # makes numbers of the text it writes; without one it tells them itself
-    table: Table = columns.fields  # makes numbers of the Parquet file in a folder
+    table: Table = tables.fields  # makes numbers of the Parquet file in a folder
     words: str  # what it does more or less than vxtap
 
     def packets(self, job: str) -> int:
@@ -152,7 +152,7 @@ PEERS: dict[str, Peer] = {
         parquet=10_000,
         command=pcaptoparquet,
         rows=texts.pcaptoparquet,
-        table=columns.pcaptoparquet,
+        table=tables.pcaptoparquet,
         words="Parquet, and some application protocols; the VNI is inside a text",
     ),
     "`tshark -T fields`": Peer(
@@ -209,7 +209,7 @@ def check_answer(peer: Peer, job: str, command: list[str], source: Path, meter: 
     facts = data.facts_of(source)
     if job == "parquet":
         meter.run(command)
-        columns.check_parquet(meter.folder, facts, peer.table)
+        tables.check_parquet(meter.folder, facts, peer.table)
         return
     told = job == "fields" and peer.command is None
     if told and isinstance(peer.need, Compiled):

@@ -17,12 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cases
+import compressed
 import contest
 import exports
 import forms
 import functions
 import machine
-import packed
 import picture
 import report
 from measure import Case, Meter, Result
@@ -68,7 +68,7 @@ def all_cases(bench: cases.Bench, scratch: Path, options: argparse.Namespace) ->
     else:
         yield from cases.no_growth("takes --large")
     yield from contest.Contest(bench, imix, options.quick).cases()
-    yield from packed.cases(bench, imix)
+    yield from compressed.cases(bench, imix)
     yield from cases.floors(bench, imix)
 
 

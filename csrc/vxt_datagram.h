@@ -32,6 +32,7 @@ typedef struct vxt_datagram {
     uint32_t id;
     vxt_datagram_state state;
     int64_t ts;            /* when its first fragment came; VXT_NAT where nobody knows */
+    uint64_t begun;        /* and in which frame */
     uint32_t next;         /* in the chain of its hash */
     uint32_t older, newer; /* in the list that it is in */
     uint32_t total;        /* bytes on the wire, 0 until the last fragment has come */
@@ -85,6 +86,9 @@ typedef struct vxt_frags {
     int64_t deadline; /* behind this time the oldest that waits has waited too long */
     uint64_t frame;   /* the last one that was decided, and how: it may be asked for again */
     vxt_status result;
+    uint64_t earliest;     /* in which frame one began that a later fragment was compared with: the first such; */
+    uint64_t lost;         /* the last frame of which the fragment was lost, or refused; */
+    uint64_t pushed;       /* and how many others had to go for want of memory, since the caller has set these two */
     uint32_t current;      /* the datagram that it was added to, or VXT_FRAG_NONE */
     uint32_t leaving;      /* the datagram to be given up */
     vxt_status leaving_as; /* what its fragments are then: FRAGMENT_LOST or FRAGMENT_OVERLAP */

@@ -112,6 +112,7 @@ uint32_t vxt_datagrams_add(vxt_frags *frags, const vxt_fragment *f)
     d->id = f->id;
     d->state = VXT_DATAGRAM_OPEN;
     d->ts = frags->clock;
+    d->begun = f->frame;
     d->total = d->have = d->reach = d->frames = 0;
     d->cut = UINT32_MAX;
     d->held = VXT_FRAG_NONE;

@@ -9,4 +9,9 @@
  * SIZE_MAX where there is none. `offset` is that of `in` in its file; `last`: the file ends with it. */
 size_t vxt_find_record(const vxt_reader *reader, vxt_slice in, uint64_t offset, bool last);
 
+/* The place in `in` where all chains of headers that begin before `until` and make sense up to its end have met:
+ * whoever of them is true, that is a record. SIZE_MAX where two do not meet, or there is none. `marks` has a zero for
+ * every byte. */
+size_t vxt_find_meeting(const vxt_reader *reader, vxt_slice in, uint64_t offset, size_t until, uint8_t *marks);
+
 #endif

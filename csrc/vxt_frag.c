@@ -37,8 +37,18 @@ static bool is_again(const vxt_frags *frags, const vxt_datagram *d, const vxt_fr
            vxt_pages_is_data(frags, d, f);
 }
 
+static void note_lost(vxt_frags *frags, uint64_t frame)
+{
+    if (frame > frags->lost)
+        frags->lost = frame;
+}
+
 static vxt_status leave(vxt_frags *frags, uint32_t i, vxt_status as)
 {
+    const vxt_datagram *d = vxt_frags_at(frags, i);
+
+    if (d->held != VXT_FRAG_NONE)
+        note_lost(frags, vxt_frags_held(frags, d->held)->frame);
     frags->leaving = i;
     frags->leaving_as = as;
     return VXT_GIVE_UP;
@@ -91,9 +101,12 @@ static vxt_status make_room(vxt_frags *frags, const vxt_datagram *d, const vxt_f
             vxt_datagrams_left(frags, &frags->datagrams, 1) >= datagrams &&
             vxt_datagrams_left(frags, &frags->held, VXT_FRAG_HELD))
             return VXT_OK;
-        if (frags->capacity < frags->most) /* first: what is remembered depends on no memory that there was */
+        if (frags->capacity < frags->most) { /* first: what is remembered depends on no memory that there was */
             status = VXT_MORE_FRAGMENTS;
-        else if (frags->done.oldest != VXT_FRAG_NONE)
+            break;
+        }
+        frags->pushed++;
+        if (frags->done.oldest != VXT_FRAG_NONE)
             vxt_datagrams_drop(frags, frags->done.oldest);
         else
             status = leave_one(frags);
@@ -157,11 +170,14 @@ static vxt_status compare(vxt_frags *frags, uint32_t *i, const vxt_fragment *f)
         *i = VXT_FRAG_NONE;
         return VXT_OK;
     }
+    if (d->begun < frags->earliest)
+        frags->earliest = d->begun;
     if (again)
         return d->state == VXT_DATAGRAM_OPEN ? note_again(frags, d, f) : VXT_FRAGMENT_JOINED;
-    if (d->state == VXT_DATAGRAM_REFUSED)
-        return VXT_FRAGMENT_OVERLAP;
-    return is_clash(frags, d, f) ? leave(frags, *i, VXT_FRAGMENT_OVERLAP) : VXT_OK;
+    if (d->state != VXT_DATAGRAM_REFUSED && !is_clash(frags, d, f))
+        return VXT_OK;
+    note_lost(frags, f->frame);
+    return d->state == VXT_DATAGRAM_REFUSED ? VXT_FRAGMENT_OVERLAP : leave(frags, *i, VXT_FRAGMENT_OVERLAP);
 }
 
 static vxt_status decide(vxt_frags *frags, const vxt_fragment *f)

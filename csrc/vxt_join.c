@@ -76,6 +76,26 @@ bool vxt_join_waits(const vxt_pass *part)
     return false;
 }
 
+static bool has_frame(const vxt_frags *frags, const vxt_datagram *d, uint64_t from, uint64_t to)
+{
+    for (uint32_t i = d->held; i != VXT_FRAG_NONE; i = vxt_frags_held(frags, i)->next)
+        if (vxt_frags_held(frags, i)->frame >= from && vxt_frags_held(frags, i)->frame < to)
+            return true;
+    return false;
+}
+
+bool vxt_join_open(const vxt_pass *pass, uint64_t from, uint64_t to, bool alone)
+{
+    const vxt_frags *frags = &pass->memory.frags;
+
+    for (uint32_t i = frags->waiting.oldest; i != VXT_FRAG_NONE; i = vxt_frags_at(frags, i)->newer) {
+        const vxt_datagram *d = vxt_frags_at(frags, i);
+        if (alone ? d->has_first && d->first.frame >= from && d->first.frame < to : has_frame(frags, d, from, to))
+            return true;
+    }
+    return false;
+}
+
 /* With rows for skipped frames, those of fragments that wait are corrected later, and of which that can be done depends
  * on memory: such captures are not joined. */
 static bool fragments_fit(vxt_pass *whole, const vxt_pass *part, const vxt_known *known)
@@ -97,6 +117,7 @@ static void renumber(vxt_frags *frags, uint64_t before)
     for (uint32_t i = frags->waiting.oldest; i != VXT_FRAG_NONE; i = vxt_frags_at(frags, i)->newer) {
         vxt_datagram *d = vxt_frags_at(frags, i);
         d->first.frame += before;
+        d->begun += before;
         for (uint32_t j = d->held; j != VXT_FRAG_NONE; j = vxt_frags_held(frags, j)->next)
             vxt_frags_held(frags, j)->frame += before;
     }

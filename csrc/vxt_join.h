@@ -39,6 +39,10 @@ typedef struct vxt_known {
  * the part has not seen. */
 bool vxt_join_waits(const vxt_pass *part);
 
+/* Whether a datagram is incomplete of which a fragment came in one of the frames from number `from` to before `to`;
+ * with `alone` only those count that go on alone where the rest is lost. */
+bool vxt_join_open(const vxt_pass *pass, uint64_t from, uint64_t to, bool alone);
+
 /* Everything starts at nothing but the memory: frames count from 1 here. Datagrams that wait are dropped; it fits only
  * where none really does. known->seen has room for all packets that are remembered. */
 void vxt_join_begin(vxt_pass *part, vxt_known *known);

@@ -1,5 +1,58 @@
 #include "vxt_sight.h"
 
+/* ---------------------------------------------------------------- doubts */
+
+static int64_t *doubt_of(const vxt_sights *sights, uint64_t hash)
+{
+    return &sights->doubts.times[hash & (VXT_SIGHT_DOUBTS - 1)];
+}
+
+static int64_t after(int64_t ts) { return ts > INT64_MAX - VXT_SIGHT_WINDOW ? INT64_MAX : ts + VXT_SIGHT_WINDOW; }
+
+static void raise_time(int64_t *time, int64_t to) { *time = to > *time ? to : *time; }
+
+/* A packet that was forgotten: one of a time near it may be its second sight. */
+static VXT_APART void doubt_after(vxt_sights *sights, int64_t ts)
+{
+    if (sights->doubts.times)
+        raise_time(&sights->doubts.until, after(ts));
+}
+
+static void note_doubt(vxt_sights *sights, const vxt_sighting *packet)
+{
+    sights->doubts.last = packet->offset;
+    raise_time(&sights->doubts.when, packet->ts);
+}
+
+/* Where another one of the same hash, and not much earlier, is in doubt, so is this. */
+static VXT_APART void look_for_doubt(vxt_sights *sights, const vxt_sighting *packet, uint64_t hash)
+{
+    int64_t *time = doubt_of(sights, hash);
+
+    if (!sights->doubts.unsure && packet->ts > sights->doubts.until && packet->ts > after(*time))
+        return;
+    sights->doubts.unsure = false;
+    raise_time(time, packet->ts);
+    note_doubt(sights, packet);
+}
+
+/* Before it is looked for. It may never be hashed, where there was one interface only. */
+static VXT_APART void note_time(vxt_sights *sights, const vxt_sighting *packet)
+{
+    raise_time(&sights->doubts.latest, packet->ts);
+    if (packet->ts <= sights->doubts.until)
+        note_doubt(sights, packet);
+}
+
+/* A packet gets its hash, by which it is in doubt. */
+static VXT_APART void note_hash(vxt_sights *sights, const vxt_sight *it)
+{
+    if (it->ts <= sights->doubts.until)
+        raise_time(doubt_of(sights, it->hash), it->ts);
+}
+
+/* ---------------------------------------------------------------- packets that were kept */
+
 /* The bit that stands for an interface. */
 static uint64_t bit_of(vxt_sights *sights, uint64_t interface)
 {
@@ -10,6 +63,7 @@ static uint64_t bit_of(vxt_sights *sights, uint64_t interface)
     if (i == VXT_SIGHT_INTERFACES) {
         i = sights->interface_count = sights->filled = sights->unhashed = 0;
         sights->forgot = true;
+        doubt_after(sights, sights->doubts.latest);
     }
     if (i == sights->interface_count)
         sights->interfaces[sights->interface_count++] = interface;
@@ -46,8 +100,10 @@ static vxt_sight *find_sight(vxt_sights *sights, const vxt_sighting *packet, uin
             best = it;
             found = age + 1;
         }
-        if (steps == VXT_SIGHT_CROWD)
+        if (steps == VXT_SIGHT_CROWD) {
             sights->forgot = true;
+            sights->doubts.unsure = true;
+        }
         number = it->next;
         age = age_of(sights, number);
         if (age <= before) /* the chain has been overwritten from here on */
@@ -55,6 +111,8 @@ static vxt_sight *find_sight(vxt_sights *sights, const vxt_sighting *packet, uin
     }
     if (found > sights->farthest)
         sights->farthest = found;
+    if (found > VXT_SIGHT_SURE && !is_near(best->ts, sights->doubts.latest))
+        sights->doubts.unsure = true;
     return best;
 }
 
@@ -73,10 +131,13 @@ static void link(vxt_sights *sights, uint64_t hash)
     it->hash = hash;
     it->next = *head;
     *head = number;
+    if (sights->doubts.times)
+        note_hash(sights, it);
 }
 
 static void forget_first(vxt_sights *sights)
 {
+    doubt_after(sights, first_unhashed(sights)->ts);
     first_unhashed(sights)->seen = UINT64_MAX;
     sights->unhashed--;
     sights->forgot = true;
@@ -103,6 +164,7 @@ static bool has_room(vxt_sights *sights, int64_t ts)
         return true;
     if (sights->capacity == VXT_MAX_SIGHTS) {
         sights->forgot = true;
+        doubt_after(sights, vxt_sights_at(sights, sights->count)->ts);
         return true;
     }
     if (sights->capacity == 0 || sights->keep_all || is_near(vxt_sights_at(sights, sights->count)->ts, ts))
@@ -149,35 +211,57 @@ static void count_quiet(vxt_sights *sights, uint64_t bit)
     sights->last = bit;
 }
 
-/* Look for it now. VXT_OK, SECOND_SIGHT, or what is needed for that. */
-static vxt_status find_or_keep(vxt_sights *sights, const vxt_sighting *packet, vxt_sight it)
+/* What is remembered of a packet, on the interface that a bit stands for. */
+static VXT_HOT vxt_sight sight_of(const vxt_sighting *packet, uint64_t bit)
 {
-    vxt_sight *first;
+    return (vxt_sight){.ts = packet->ts,
+                       .seen = bit,
+                       .offset = packet->offset,
+                       .wire = packet->wire,
+                       .captured = (uint32_t)vxt_left(packet->bytes)};
+}
+
+/* Look for it now. VXT_OK, SECOND_SIGHT, or what is needed for that. */
+static VXT_APART vxt_status find_or_keep(vxt_sights *sights, const vxt_sighting *packet, uint64_t bit)
+{
+    vxt_sight it = sight_of(packet, bit), *first;
 
     if (sights->unhashed)
         return VXT_MORE_HISTORY;
     it.hash = hash_sight(sights, packet->bytes, packet->wire);
-    if (!(first = find_sight(sights, packet, it.hash, it.seen)))
+    first = find_sight(sights, packet, it.hash, bit);
+    if (sights->doubts.times)
+        look_for_doubt(sights, packet, it.hash);
+    if (!first)
         return keep(sights, &it, true);
-    first->seen |= it.seen;
+    first->seen |= bit;
+    sights->digest += vxt_mix(packet->offset, 1);
     return VXT_SECOND_SIGHT;
+}
+
+static VXT_HOT vxt_status keep_unhashed(vxt_sights *sights, const vxt_sighting *packet, uint64_t bit)
+{
+    vxt_sight it = sight_of(packet, bit);
+
+    return keep(sights, &it, false);
 }
 
 vxt_status vxt_sights_look(vxt_sights *sights, const vxt_sighting *packet)
 {
-    vxt_sight it = {.ts = packet->ts, .offset = packet->offset, .wire = packet->wire};
     vxt_status status;
+    uint64_t bit;
 
     if (packet->frame == sights->frame)
         return sights->second ? VXT_SECOND_SIGHT : VXT_OK;
     if (sights->capacity == 0)
         return VXT_MORE_SIGHTS;
-    it.seen = bit_of(sights, packet->interface);
-    it.captured = (uint32_t)vxt_left(packet->bytes);
-    status = is_lazy(sights, it.seen) ? keep(sights, &it, false) : find_or_keep(sights, packet, it);
+    if (sights->doubts.times)
+        note_time(sights, packet);
+    bit = bit_of(sights, packet->interface);
+    status = is_lazy(sights, bit) ? keep_unhashed(sights, packet, bit) : find_or_keep(sights, packet, bit);
     if (status != VXT_OK && status != VXT_SECOND_SIGHT)
         return status;
-    count_quiet(sights, it.seen);
+    count_quiet(sights, bit);
     sights->frame = packet->frame;
     sights->second = status == VXT_SECOND_SIGHT;
     return status;

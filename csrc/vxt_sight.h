@@ -10,13 +10,26 @@
 #include "vxt_hash.h"
 
 enum {
-    VXT_SIGHT_INTERFACES = 64,  /* told apart at a time: when there is one more, all is forgotten */
-    VXT_SIGHT_STEPS = 64,       /* packets that are looked at for one: of more with the same bytes, the last so many */
-    VXT_SIGHT_WINDOW = 1000000, /* ns */
-    VXT_SIGHT_CROWD = 32,       /* packets looked at for one, from which on it matters how long the ring is */
-    VXT_SIGHT_QUIET = 1 << 14,  /* packets of one interface, at least, after which hashing is put off again */
-    VXT_SIGHT_HISTORY = 1 << 20 /* bytes that are asked for at a time, if no single packet has more */
+    VXT_SIGHT_INTERFACES = 64,   /* told apart at a time: when there is one more, all is forgotten */
+    VXT_SIGHT_STEPS = 64,        /* packets that are looked at for one: of more with the same bytes, the last so many */
+    VXT_SIGHT_WINDOW = 1000000,  /* ns */
+    VXT_SIGHT_CROWD = 32,        /* packets looked at for one, from which on it matters how long the ring is */
+    VXT_SIGHT_QUIET = 1 << 14,   /* packets of one interface, at least, after which hashing is put off again */
+    VXT_SIGHT_HISTORY = 1 << 20, /* bytes that are asked for at a time, if no single packet has more */
+    VXT_SIGHT_SURE = 1 << 10,    /* packets that any memory has room for */
+    VXT_SIGHT_DOUBTS = 1 << 16   /* times in a vxt_doubts */
 };
+
+/* For a memory that did not begin with the capture: which packets it may have taken for what they are not, since they
+ * can be second sights of what came before, or of packets of which that is so. */
+typedef struct vxt_doubts {
+    int64_t *times; /* memory of the caller, or NULL: of packets in doubt, the latest time by their hash */
+    int64_t until;  /* packets of this time and earlier are in doubt */
+    int64_t latest; /* time of any packet */
+    uint64_t last;  /* offset of the last packet in doubt, */
+    int64_t when;   /* and its time */
+    bool unsure;    /* another memory of the same packets might have found something else last */
+} vxt_doubts;
 
 /* A packet that was kept. They lie in a ring, in the order in which they came. */
 typedef struct vxt_sight {
@@ -46,6 +59,9 @@ typedef struct vxt_sights {
     uint64_t last;  /* the interface of the last packet, as a bit */
     uint64_t frame; /* the last one that was looked at: it may be asked for again */
     vxt_key key;    /* random */
+    uint64_t
+        digest; /* stands for the second sights so far, by their offsets: a sum, so that stretches can be compared */
+    vxt_doubts doubts;
 } vxt_sights;
 
 /* One packet: its bytes from the IP header to the end that its length gives, where they lie in the capture, where it

@@ -105,7 +105,7 @@ _HOMES = {
     "enums": ("Flag", "LinkType", "Status", "Tunnel"),
 }
 # Modules that are used by their own name, as `vxtap.arrow.schema`.
-_PARTS = ("arrow", "polars")
+_PARTS = ("arrow", "dask", "polars")
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 

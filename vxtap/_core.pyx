@@ -64,6 +64,7 @@ cdef class Pass:
             PyMem_Free(self.books.census)
             PyMem_Free(self.books.reader.interfaces.items)
             PyMem_Free(self.books.memory.sights.items)
+            PyMem_Free(self.books.memory.sights.doubts.times)
             PyMem_Free(self.books.memory.frags.slots)
             PyMem_Free(self.books.memory.frags.whole)
         PyMem_Free(self.vnis)
@@ -95,8 +96,7 @@ cdef class Pass:
     cdef bint grow_sights(self) noexcept:
         cdef vxt_sights *table = &self.books.memory.sights
         cdef uint32_t capacity = min(<uint32_t>VXT_MAX_SIGHTS, 4 * table.capacity if table.capacity else FIRST_SIGHTS)
-        cdef vxt_sight *items = <vxt_sight *>PyMem_Calloc(capacity, sizeof(vxt_sight))
-        cdef vxt_sight *before = table.items
+        cdef vxt_sight *before = table.items, *items = <vxt_sight *>PyMem_Calloc(capacity, sizeof(vxt_sight))
         if items == NULL:
             return False
         vxt_sights_move(table, items, capacity)

@@ -9,6 +9,7 @@ cdef extern from "vxtap.h" nogil:
         VXT_MAX_TESTS
         VXT_MAX_INTERFACES
         VXT_MAX_SIGHTS
+        VXT_SIGHT_DOUBTS
         VXT_MAX_DATAGRAM
         VXT_FRAG_LEAST
         VXT_MAX_COLUMNS
@@ -176,6 +177,14 @@ cdef extern from "vxtap.h" nogil:
         uint64_t offset
         uint64_t length
 
+    ctypedef struct vxt_doubts:
+        int64_t *times
+        int64_t until
+        int64_t latest
+        uint64_t last
+        int64_t when
+        bint unsure
+
     ctypedef struct vxt_sights:
         vxt_sight *items
         uint32_t capacity
@@ -184,6 +193,8 @@ cdef extern from "vxtap.h" nogil:
         bint can_recall
         bint keep_all
         vxt_key key
+        uint64_t digest
+        vxt_doubts doubts
 
     ctypedef struct vxt_slot:
         pass
@@ -193,6 +204,9 @@ cdef extern from "vxtap.h" nogil:
         uint8_t *whole
         uint32_t capacity
         uint32_t most
+        uint64_t earliest
+        uint64_t lost
+        uint64_t pushed
 
     ctypedef struct vxt_memory:
         vxt_sights sights
@@ -256,11 +270,14 @@ cdef extern from "vxtap.h" nogil:
     vxt_interface vxt_join_interface(const vxt_reader *reader, uint32_t i)
     void vxt_join_assume(vxt_reader *reader, const vxt_framing *framing, uint64_t offset)
     bint vxt_join_waits(const vxt_pass *books)
+    bint vxt_join_open(const vxt_pass *books, uint64_t first, uint64_t last, bint alone)
     void vxt_join_begin(vxt_pass *part, vxt_known *known)
     bint vxt_join_fits(vxt_pass *whole, const vxt_pass *part, vxt_known *known)
     vxt_status vxt_join_sights(vxt_pass *whole, const vxt_pass *part, const vxt_known *known, uint32_t *done)
     void vxt_join(vxt_pass *whole, vxt_pass *part)
     size_t vxt_find_record(const vxt_reader *reader, vxt_slice src, uint64_t offset, bint last)
+    size_t vxt_find_meeting(const vxt_reader *reader, vxt_slice src, uint64_t offset, size_t until,
+                            uint8_t *marks)
     vxt_status vxt_reader_end(const vxt_reader *reader, size_t left, uint64_t *tail)
     void vxt_reader_next_file(vxt_reader *reader, size_t left)
     uint64_t vxt_reader_fault_offset(const vxt_reader *reader)

@@ -3,8 +3,8 @@
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
+from libc.stdint cimport INT64_MAX, INT64_MIN, UINT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 from posix.types cimport off_t
 from posix.unistd cimport pread
@@ -54,6 +54,98 @@ def find_record(Pass books, src, uint64_t offset, bint last):
     finally:
         PyBuffer_Release(&a)
     return None if found == <size_t>-1 else found
+
+
+def find_meeting(Pass books, src, uint64_t offset, size_t until):
+    """Where in `src`, which lies at `offset` of its file, all that may be records meet: None where they do not.
+
+    Those count that are in its first `until` bytes, and lead to its end.
+    """
+    cdef Py_buffer a
+    cdef size_t found
+    cdef uint8_t *marks
+    PyObject_GetBuffer(src, &a, PyBUF_SIMPLE)
+    try:
+        marks = <uint8_t *>PyMem_Calloc(a.len + 1, 1)
+        if marks == NULL:
+            raise MemoryError
+        with nogil:
+            found = vxt_find_meeting(&books.books.reader, vxt_slice_of(<uint8_t *>a.buf, a.len), offset, until,
+                                     marks)
+        PyMem_Free(marks)
+    finally:
+        PyBuffer_Release(&a)
+    return None if found == <size_t>-1 else found
+
+
+def begin_times(Pass books):
+    """The earliest and the latest time, and the frames without one, are those of the frames from here on."""
+    books.books.first = INT64_MAX
+    books.books.last = INT64_MIN
+    books.books.timeless = 0
+
+
+def is_open(Pass books, uint64_t begin, uint64_t end, bint alone):
+    """Whether a datagram is incomplete of which a fragment came in frames number `begin` to before `end`.
+
+    With `alone` only those count of which the first fragment did, and goes on alone where the rest is lost.
+    """
+    return bool(vxt_join_open(books.books, begin, end, alone))
+
+
+def trace(Pass books):
+    """Which earlier frames fragments depended on since this was asked last.
+
+    Returns the number of the first frame in which a datagram began that a fragment was compared with (None: there was
+    none), and how many datagrams had to go for want of memory.
+    """
+    cdef vxt_frags *frags = &books.books.memory.frags
+    found = None if frags.earliest == UINT64_MAX else frags.earliest, frags.pushed
+    frags.earliest = UINT64_MAX
+    frags.pushed = 0
+    return found
+
+
+def last_lost(Pass books):
+    """The number of the last frame of which it is known that its fragment was lost, or refused; 0 where none was."""
+    return books.books.memory.frags.lost
+
+
+def looks_at_sights(Pass books):
+    """Whether there has been a packet that could be a second sight."""
+    return books.books.memory.sights.capacity > 0
+
+
+def doubt(Scanner scanner, int64_t until):
+    """A scanner that begins in the middle of a capture notes what it may take for a first sight, and is none.
+
+    That are all packets up to a time, and those of which it depends on such a one what they are.
+    """
+    cdef vxt_sights *sights = &scanner.books.memory.sights
+    cdef size_t i
+    if sights.doubts.times == NULL:
+        sights.doubts.times = <int64_t *>PyMem_Malloc(VXT_SIGHT_DOUBTS * sizeof(int64_t))
+        if sights.doubts.times == NULL:
+            raise MemoryError
+    for i in range(VXT_SIGHT_DOUBTS):
+        sights.doubts.times[i] = INT64_MIN
+    sights.doubts.until = until
+    sights.doubts.latest = INT64_MIN
+    sights.doubts.last = 0
+    sights.doubts.unsure = False
+    sights.doubts.when = INT64_MIN
+    sights.keep_all = True
+
+
+def doubted(Scanner scanner):
+    """(offset, time) of the last packet that is in doubt; 0 where none is."""
+    cdef vxt_doubts *doubts = &scanner.books.memory.sights.doubts
+    return doubts.last, doubts.when
+
+
+def sights_digest(Pass books):
+    """Stands for the second sights so far, by where they lie: the difference of two stands for those between."""
+    return books.books.memory.sights.digest
 
 
 def scan_file(Scanner scanner, int fd, uint64_t start, block, dst, size_t row):

@@ -11,6 +11,7 @@ import numpy as np
 
 from vxtap.batches import record_batches
 from vxtap.converting import Conversion
+from vxtap.encoding import ROW_GROUP, writer_options
 from vxtap.errors import OptionError, VxtapError
 from vxtap.extras import need
 from vxtap.hive import PARTITIONS, divide, without_key
@@ -27,18 +28,10 @@ if TYPE_CHECKING:
 
     from vxtap.passes import RowPass
 
-#: Rows of a row group where nobody says how many.
-ROW_GROUP = 1 << 18
 # Bytes of columns that a thread holds: whole row groups of so many at most become a file. What is divided into folders
 # is there twice meanwhile.
 _PART = 96 << 20
 _MOST_ROWS = 1 << 26
-#: For the files' columns: little is gained by more, and time lost.
-COMPRESSION, LEVEL = "zstd", 1
-# Columns of which each value is near the one before: those are written as differences.
-_STEADY = ("ts", "frame", "offset")
-# Columns of which hardly a value comes twice, and which a dictionary makes larger.
-_DISTINCT = ("flow", "tcp_seq", "tcp_ack")
 
 
 def check_details(
@@ -156,7 +149,7 @@ class ParquetConversion(Conversion):
         path = beside(self._place.path(os.path.join(folder, self._stem)))
         self._written[path] = _Written(number, folder)  # before it is there, so that it is taken back
         try:
-            with need("pyarrow.parquet", extra="arrow").ParquetWriter(path, schema, **_how(schema)) as writer:
+            with need("pyarrow.parquet", extra="arrow").ParquetWriter(path, schema, **writer_options(schema)) as writer:
                 for group in groups:
                     writer.write_batch(group)
                     del group
@@ -222,14 +215,3 @@ def _drain(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     batches.reverse()
     while batches:
         yield batches.pop()
-
-
-def _how(schema: pa.Schema) -> dict[str, Any]:
-    """How a file is written: what is known of the columns."""
-    steady = [name for name in _STEADY if name in schema.names]
-    return {
-        "compression": COMPRESSION,
-        "compression_level": LEVEL,
-        "use_dictionary": [name for name in schema.names if name not in (*_STEADY, *_DISTINCT)] or False,
-        "column_encoding": dict.fromkeys(steady, "DELTA_BINARY_PACKED") or None,
-    }

@@ -16,11 +16,13 @@ PACKETS = 300
 @pytest.fixture(scope="module")
 def suite() -> Iterator[types.SimpleNamespace]:
     """The suite's modules, which are scripts and find each other by their folder."""
-    names = "cases check columns contest data environments forms measure packed pair peers picture report run targets"
+    names = "cases check compressed contest data environments forms measure pair peers picture report run"
     before = set(sys.modules)
     sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "peers")]
     try:
-        yield types.SimpleNamespace(**{name: __import__(name) for name in [*names.split(), "texts", "traffic"]})
+        yield types.SimpleNamespace(
+            **{name: __import__(name) for name in [*names.split(), "tables", "targets", "texts", "traffic"]}
+        )
     finally:
         del sys.path[:2]
         for name in set(sys.modules) - before:

@@ -102,13 +102,13 @@ def written(folder: Path, **columns: object) -> Path:
     return folder
 
 
-def rows_of(columns: types.SimpleNamespace, folder: Path) -> list[tuple[int, ...]]:
-    return columns.fields(folder).tolist()
+def rows_of(tables: types.SimpleNamespace, folder: Path) -> list[tuple[int, ...]]:
+    return tables.fields(folder).tolist()
 
 
 def test_columns_are_the_same_numbers_however_they_are_written(suite: types.SimpleNamespace, tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
-    plain = rows_of(suite.columns, written(tmp_path))
+    plain = rows_of(suite.tables, written(tmp_path))
     assert plain == [
         (START, 5001, 0x0A5A0007, 0x0A5B0003, 6, 443, 33_000),
         (START + 4, 6112, 0x0A5B0003, 0x0A5A0007, 17, 4433, 33_001),
@@ -119,15 +119,15 @@ def test_columns_are_the_same_numbers_however_they_are_written(suite: types.Simp
         "vni": pa.array([5001, 6112], pa.uint32()),
     }
     for name, column in others.items():
-        assert rows_of(suite.columns, written(tmp_path, **{name: column})) == plain, name
+        assert rows_of(suite.tables, written(tmp_path, **{name: column})) == plain, name
 
 
 def test_a_column_with_gaps_is_no_answer(suite: types.SimpleNamespace, tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     with pytest.raises(suite.check.WrongAnswerError, match="vni: 1 of 2 rows have none"):
-        suite.columns.fields(written(tmp_path, vni=pa.array([5001, None])))
+        suite.tables.fields(written(tmp_path, vni=pa.array([5001, None])))
     with pytest.raises(suite.check.WrongAnswerError, match="no Parquet file"):
-        suite.columns.fields(tmp_path / "elsewhere")
+        suite.tables.fields(tmp_path / "elsewhere")
 
 
 def test_what_pcaptoparquet_writes_becomes_numbers(suite: types.SimpleNamespace, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_what_pcaptoparquet_writes_becomes_numbers(suite: types.SimpleNamespace,
         "transport_src_port": pa.array([443, None], pa.uint16()),
         "transport_dst_port": pa.array([33_000, None], pa.uint16()),
     }
-    found = suite.columns.pcaptoparquet(written(tmp_path, **theirs))
+    found = suite.tables.pcaptoparquet(written(tmp_path, **theirs))
     assert found.tolist() == [(START, 9445, 0x0A5A0007, 0x0A5B0003, 17, 443, 33_000)]
 
 
@@ -153,7 +153,7 @@ def test_a_wrong_parquet_file_is_told_from_a_right_one(
     scripts = BENCHMARKS / "peers" / "by_numpy.py"
     target, facts = tmp_path / "out.parquet", suite.data.facts_of(capture)
     subprocess.run([sys.executable, scripts, "parquet", capture, target], check=True, capture_output=True)
-    suite.columns.check_parquet(tmp_path, facts)
+    suite.tables.check_parquet(tmp_path, facts)
     table = pq.read_table(target)
     for changed, what in (
         (table.slice(1), "packets"),
@@ -162,7 +162,7 @@ def test_a_wrong_parquet_file_is_told_from_a_right_one(
     ):
         pq.write_table(changed, target)
         with pytest.raises(suite.check.WrongAnswerError, match=what):
-            suite.columns.check_parquet(tmp_path, facts)
+            suite.tables.check_parquet(tmp_path, facts)
 
 
 def test_few_packets_fulfil_the_predicate(suite: types.SimpleNamespace, folder: Path) -> None:

@@ -18,7 +18,7 @@ import vxtap
 from build import TCP, Pcapng, eth, ipv4, pcap, tcp, udp, vxlan
 from cli.conftest import FAULTS, T0, capture, frame
 from convert import last, tree
-from vxtap import parquet
+from vxtap import encoding, parquet
 from vxtap.arrow import DEFAULT_COLUMNS, from_rows
 
 DATA = Path(__file__).parent.parent / "data"
@@ -132,9 +132,9 @@ def test_compressed(out: Path, tmp_path: Path) -> None:
 def test_what_the_documentation_says_of_files() -> None:
     page = (Path(__file__).parents[2] / "docs" / "convert.md").read_text()
     width = sum(width for width, _, _ in parquet.Shape().widths)
-    rows = parquet._PART // (parquet.ROW_GROUP * width) * parquet.ROW_GROUP
+    rows = parquet._PART // (encoding.ROW_GROUP * width) * encoding.ROW_GROUP
     assert f"A file has at most {rows:,} rows with these columns" in page
-    assert f"rows of a row group at most ({parquet.ROW_GROUP:,})" in page
+    assert f"rows of a row group at most ({encoding.ROW_GROUP:,})" in page
     assert f"\n`{' '.join(DEFAULT_COLUMNS)}`\n" in page
 
 
