@@ -182,7 +182,7 @@ def assert_inner(it: Asked, predicate: Predicate, result: oracle.Result) -> None
     assert found == wanted
 
 
-@settings(max_examples=EXAMPLES // 2)
+@settings(max_examples=EXAMPLES // 3)
 @given(ANY, BLOCKS, SIZES, st.sampled_from([[7], [0, 501], [0xFFFFFF]]))
 def test_generated(it: Asked, blocks: list[int], size: int, vni: list[int]) -> None:
     """Late frames, plain captures and every kind of tunnel, however little comes at a time, and beside `vni`."""
