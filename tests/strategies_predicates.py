@@ -6,7 +6,7 @@ Values are drawn from the rows of a capture and from their neighbours, so that m
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,23 @@ from hypothesis import strategies as st
 import compare
 import everything
 import vxtap
-from oracle_predicates import And, Chain, Column, In, Masked, Not, Number, Operand, Or, Row, Span, Tree, row_dicts
+from oracle_predicates import (
+    And,
+    Chain,
+    Column,
+    In,
+    Masked,
+    Not,
+    Number,
+    Operand,
+    Or,
+    Row,
+    Span,
+    Tree,
+    of_oracle,
+    row_dicts,
+)
+from oracle_predicates import holds as holds_for
 from predicate_texts import IP_COLUMNS, MAC_COLUMNS, NAMES, Writer
 from strategies_packets import Draw
 
@@ -220,6 +236,18 @@ def predicates(draw: Draw, rows: np.ndarray, extra: tuple[str, ...] = (), depth:
     few = rows if len(rows) < 40 else rows[:: len(rows) // 40]
     tree = Grower(draw, row_dicts(few), extra).tree(depth)
     return Predicate(tree, Writer(draw(SPACES)).write(tree))
+
+
+# ---------------------------------------------------------------- as the oracle of captures asks
+
+
+FLAGS = {flag.name: flag.value for flag in vxtap.Flag if flag.name}
+TUNNELS = {tunnel.name: tunnel.value for tunnel in vxtap.Tunnel}
+
+
+def holds(tree: Tree) -> Callable[[dict[str, Any]], bool]:
+    """Whether a predicate holds for one of its rows."""
+    return lambda row: holds_for(tree, of_oracle(row, FLAGS, TUNNELS))
 
 
 # ---------------------------------------------------------------- bundled captures

@@ -33,7 +33,7 @@ def allowed() -> Iterator[None]:
             raise
 
 
-@settings(max_examples=5 * EXAMPLES)
+@settings(max_examples=3 * EXAMPLES)
 @given(TEXTS)
 def test_any_text(text: str) -> None:
     """It is a predicate, or the error says where it is none."""
