@@ -9,7 +9,9 @@ BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 900
 BENCH ?=
 NOT_ASAN := --ignore=tests/c --ignore=tests/flood --ignore=tests/differential --ignore=tests/unit/test_strategies.py \
-	--ignore=tests/lab/test_end_to_end.py \
+	--ignore=tests/lab/test_end_to_end.py --ignore=tests/unit/test_dask.py --ignore=tests/benchmarks \
+	--ignore=tests/cli/test_convert.py --ignore=tests/cli/test_convert_ended.py \
+	--ignore=tests/cli/test_where_commands.py \
 	--deselect=tests/unit/test_fragment_limits.py::test_no_memory \
 	--deselect=tests/unit/test_merge_limits.py::test_memory \
 	--deselect='tests/property/test_cuts.py::test_files[pcap-pieces]' \
@@ -58,7 +60,7 @@ fuzz: $(VENV)/testing tools
 	$(BIN)/python tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
 
 fuzz-smoke:
-	$(MAKE) fuzz FUZZ_SECONDS=60
+	$(MAKE) fuzz FUZZ_SECONDS=30
 
 format: $(VENV)/testing
 	$(BIN)/ruff check --fix .

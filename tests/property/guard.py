@@ -37,7 +37,8 @@ def main() -> None:
         capture = memoryview(memory)[ROOM - size : ROOM]
         for form in ("pcap", "pcapng"):
             try:
-                vxtap.read(capture, frames="all", **EVERYTHING)
+                if form == "pcap":
+                    vxtap.read(capture, frames="all", **EVERYTHING)
                 vxtap.decap(capture, io.BytesIO(), format=form, keep_others=form == "pcapng", **EVERYTHING)
             except vxtap.VxtapError:
                 pass

@@ -251,7 +251,7 @@ def test_files(name: str, sizes: list[int] | None) -> None:
     whole = compare.see(data)
     assert whole.error is None
     known = boundaries(data)
-    for size in range(len(data) + 1):
+    for size in range(0, len(data) + 1, 1 if sizes is None else 3):  # a file takes longer than a buffer
         seen = compare.see(data[:size] if sizes is None else Trickle(data[:size], sizes))
         if size < known[0][0]:
             assert type(seen.error) is vxtap.TruncatedError
