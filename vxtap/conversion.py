@@ -65,6 +65,7 @@ def convert(
     keep_others: bool = False,
     ethernet: bool = False,
     strict: bool = False,
+    again: bool = False,
     progress: Callable[[Progress], None] | None = None,
     **outer: Unpack[OuterOptions],
 ) -> ConvertReport:
@@ -91,6 +92,8 @@ def convert(
         Rows of a row group of Parquet files at most.
     keep_others, ethernet, ports, vni, strict, **outer
         As for `vxtap.decap`; the first two not for Parquet files.
+    again : bool
+        Do everything again, also what an earlier run has done; new outputs take the places of the earlier ones.
     progress : callable, optional
         Told a `Progress` several times a second, in the thread that called.
 
@@ -109,11 +112,30 @@ def convert(
     own: dict[str, Any] = {"keep_others": keep_others, "ethernet": ethernet, "strict": strict, "workers": workers}
     options = Options(ports=ports, vni=vni, **own, **only_outer(outer))
     details = {"columns": columns, "addresses": addresses, "partition": partition, "row_group": row_group}
-    return run_convert(paths, dest, make_recipe(to, options, details), options.workers, progress)
+    return run_convert(paths, dest, make_recipe(to, options, details), options.workers, progress, again=again)
 
 
 def make_recipe(to: Form, options: Options, details: dict[str, Any]) -> Recipe:
-    """Check what is asked for; `details` are those of `convert` that are about Parquet files."""
+    """Check what is asked for.
+
+    Parameters
+    ----------
+    to : {"parquet", "pcap", "pcapng"}
+        The form of the outputs.
+    options : Options
+        How captures are read.
+    details : dict
+        Those options of `convert` that are about Parquet files, by name: columns, addresses, partition, row_group.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    OptionError
+        For what is unknown, and for what means nothing for this form.
+    """
     if to not in FORMS:
         raise OptionError(f"to: expected {', '.join(map(repr, FORMS))}, got {to!r}")
     if to == "parquet":
@@ -137,8 +159,27 @@ def run_convert(
     recipe: Recipe,
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
+    *,
+    again: bool = False,
 ) -> ConvertReport:
-    """Do what `convert` says."""
+    """Do what `convert` says.
+
+    Parameters
+    ----------
+    paths, dest, workers, progress, again
+        As for `convert`.
+    recipe : Recipe
+        All other options, as `make_recipe` gives them.
+
+    Returns
+    -------
+    ConvertReport
+
+    Raises
+    ------
+    OptionError, OSError
+        As `convert` does.
+    """
     began = time.monotonic()
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     folder = os.path.abspath(os.fsdecode(os.fspath(dest)))
@@ -155,7 +196,7 @@ def run_convert(
     with manifest:
         report = ConvertReport(left_out=found.left_out, manifest=manifest.path)
         place = Place(manifest, stems.values())
-        jobs = _plan(found, stems, recipe, place, report)
+        jobs = _plan(found, stems, recipe, place, report, again=again)
         try:
             with Crew(jobs, workers or cores_at_hand()) as crew:
                 _follow(crew, jobs, progress)
@@ -169,14 +210,16 @@ def run_convert(
     return report
 
 
-def _plan(found: Found, stems: dict[str, str], recipe: Recipe, place: Place, report: ConvertReport) -> list[Conversion]:
+def _plan(
+    found: Found, stems: dict[str, str], recipe: Recipe, place: Place, report: ConvertReport, *, again: bool
+) -> list[Conversion]:
     """What is to do; what is not goes into the report."""
     digest, manifest = recipe.digest, place.manifest
     for path, error in found.failed:
         report.files.append(Converted(input=path, state="failed", error=error_text(error, path)))
     jobs = []
     for one in found.inputs:
-        known, stem = manifest.still_valid(one, recipe.to, digest), stems[one.path]
+        known, stem = None if again else manifest.still_valid(one, recipe.to, digest), stems[one.path]
         if known is None or not all(is_of(name, stem, recipe.to) for name in known.outputs):
             jobs.append(_conversion(one, stem, recipe, digest, place))
         else:
@@ -211,7 +254,7 @@ def _told(job: Conversion, report: ConvertReport, folder: str) -> None:
     report.files.append(
         Converted(
             input=entry.input,
-            state=entry.state,
+            state="done" if job.error is None else "failed",
             outputs=outputs,
             report=job.report,
             seconds=entry.seconds,

@@ -162,7 +162,7 @@ class Conversion:
         self.entry.error = "" if self.error is None else error_text(self.error, self.input.path)
         self.entry.counts = self.report.to_dict() if self.report is not None else {}
         self.entry.seconds = round(time.monotonic() - (self._began or time.monotonic()), 3)
-        if self.entry.outputs:
+        if self.entry.outputs or self.error is None:
             self._remove_earlier()
         self._place.manifest.add(self.entry)
         self.bytes_read = self.input.stat.st_size
@@ -203,10 +203,14 @@ class DecapConversion(Conversion):
             self.bytes_read = min(done, self.input.stat.st_size)  # of a compressed file more comes out
             check()
 
+        def announce(size: int) -> None:
+            self._place.manifest.announce(self.entry, {name: size})
+
         before = _identity(target)
         try:
             self._place.path(name)
-            self.report = run_decap(self.input.path, target, self._recipe.options, advance).report
+            options = self._recipe.options
+            self.report = run_decap(self.input.path, target, options, advance, announce=announce).report
         except (VxtapError, OSError, MemoryError) as error:
             self.fail(error)
         if _identity(target) not in (None, before):  # of a damaged capture, what came before the damage

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ class Entry:
         The file, from the root.
     to : {"pcap", "pcapng", "parquet"}
         What it is converted to.
-    state : {"done", "failed"}
-        All is done, or `error` says why not.
+    state : {"done", "failed", "writing"}
+        All is done, or `error` says why not. Before outputs take their names they are told as those of a conversion
+        that is writing; where this is the last line about it, it was ended there, and must be done again.
     size, mtime_ns : int or None
         Of the input when it was opened.
     options : str
@@ -50,7 +51,7 @@ class Entry:
 
     input: str
     to: str
-    state: Literal["done", "failed"]
+    state: Literal["done", "failed", "writing"]
     size: int | None = None
     mtime_ns: int | None = None
     options: str = ""
@@ -123,6 +124,16 @@ class Manifest:
     def earlier(self, key: Key) -> list[str]:
         """The outputs that a conversion has left so far."""
         return list(self._outputs.get(key, ()))
+
+    def announce(self, entry: Entry, outputs: dict[str, int]) -> None:
+        """Say which outputs are about to take their names, so that the next run knows them whatever comes between.
+
+        What has failed before, and has left the same names, is announced no second time.
+        """
+        last = self._last.get(entry.key)
+        own = all(self._owners.get(name) == entry.key for name in outputs)
+        if last is None or last.state == "done" or not own:
+            self.add(replace(entry, state="writing", outputs=outputs))
 
     def still_valid(self, one: Input, to: str, options: str) -> Entry | None:
         """The entry of a conversion that need not be done again; None where it must be."""

@@ -178,6 +178,7 @@ class ParquetConversion(Conversion):
             names[path] = os.path.join(one.folder, name)
         sizes = {names[path]: one.size for path, one in self._written.items()}
         try:
+            self._place.manifest.announce(self.entry, {name: sizes[name] for name in names.values()})
             for path, name in names.items():
                 target = os.path.join(folder, name)
                 os.replace(path, target)

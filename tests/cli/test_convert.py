@@ -15,7 +15,7 @@ import pytest
 
 from build import pcap
 from cli.conftest import T0, capture, frame, inner_rows
-from convert import lines, tree
+from convert import last, tree
 from vxtap.cli import main, progress
 from vxtap.tables import COLUMNS, DEFAULT_COLUMNS
 
@@ -87,7 +87,8 @@ def test_json(vx: Command, captures: Path, folder: Path) -> None:
     assert counts == {"done": 2, "failed": 0, "unchanged": 0, "frames": 5, "decapsulated": 5, "skipped": {}}
     assert found["left_out"] == [{"path": f"{captures}/c.txt", "why": "it is no capture"}]
     assert [one["input"] for one in found["files"]] == [f"{captures}/a.pcap", f"{captures}/b.pcap"]
-    for one, line in zip(found["files"], sorted(lines(folder), key=lambda line: line["input"]), strict=True):
+    for one in found["files"]:
+        line = last(folder)[os.path.basename(one["input"])]
         assert one["report"] == line["counts"]
         assert list(one["outputs"].values()) == list(line["outputs"].values())
     again = json.loads(vx("convert", captures, "-o", folder, "--to", "pcapng", "--json").out)
@@ -153,3 +154,8 @@ def test_names_that_are_no_text(vx: Command, captures: Path, folder: Path) -> No
     assert ran.status == 3
     assert ran.err.count("\n") == len(ran.err.splitlines())
     assert "\\udcff\\n.pcap: not a capture" in ran.err
+
+
+def test_again(vx: Command, captures: Path, folder: Path) -> None:
+    for how, text in (((), "2 of 2 files converted;"), ((), "0 of 2 files"), (("--again",), "2 of 2 files converted;")):
+        assert text in vx("convert", captures, "-o", folder, "--to", "pcap", *how).err

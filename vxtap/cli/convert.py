@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
         def advance(state: Progress) -> None:
             bar.advance(state.bytes, state.bytes_total, _title(state))
 
-        report = run_convert(args.input, args.output, recipe, options.workers, advance if bar.wanted else None)
+        told = advance if bar.wanted else None
+        report = run_convert(args.input, args.output, recipe, options.workers, told, again=args.again)
     if args.json:
         give_json(report.to_dict())
     if not args.quiet:
