@@ -12,7 +12,7 @@ from vxtap.converting import Conversion, DecapConversion, Place, Recipe, error_t
 from vxtap.crew import Crew
 from vxtap.errors import OptionError
 from vxtap.inputs import find_inputs
-from vxtap.manifest import Manifest
+from vxtap.manifest import Entry, Manifest
 from vxtap.options import DEFAULT_PORTS, Options, cores_at_hand, only_outer
 from vxtap.targets import assign, is_of
 
@@ -69,9 +69,7 @@ def convert(
     progress: Callable[[Progress], None] | None = None,
     **outer: Unpack[OuterOptions],
 ) -> ConvertReport:
-    """Convert captures to inner captures or to Parquet files, many side by side, each by itself (see docs/convert.md).
-
-    A second run into the same folder does only what is new, has changed, or failed.
+    """Convert captures to inner captures or Parquet files, side by side, each by itself: what is new or has changed.
 
     Parameters
     ----------
@@ -84,18 +82,16 @@ def convert(
         The form of the outputs.
     workers : int, optional
         Threads, which do files side by side, and large ones together; by default as many as there are cores at hand.
-    columns, addresses
-        Of Parquet files, as for `vxtap.scan`.
+    columns, addresses, row_group
+        Of Parquet files, as for `vxtap.scan`; rows of a row group at most.
     partition : {"day", "vni"}, optional
         Write Parquet files into folders such as ``day=2026-11-24`` (UTC), or ``vni=7``.
-    row_group : int, optional
-        Rows of a row group of Parquet files at most.
     keep_others, ethernet, ports, vni, strict, **outer
         As for `vxtap.decap`; the first two not for Parquet files.
     again : bool
-        Do everything again, also what an earlier run has done; new outputs take the places of the earlier ones.
+        Do everything again, also what was done before; new outputs take the places of the earlier ones.
     progress : callable, optional
-        Told a `Progress` several times a second, in the thread that called.
+        Told a `Progress` several times a second, and at the end, in the thread that called.
 
     Returns
     -------
@@ -216,7 +212,9 @@ def _plan(
     """What is to do; what is not goes into the report."""
     digest, manifest = recipe.digest, place.manifest
     for path, error in found.failed:
-        report.files.append(Converted(input=path, state="failed", error=error_text(error, path)))
+        entry = Entry(input=path, to=recipe.to, state="failed", options=digest, error=error_text(error, path))
+        manifest.add(entry)
+        report.files.append(Converted(input=path, state="failed", error=entry.error))
     jobs = []
     for one in found.inputs:
         known, stem = None if again else manifest.still_valid(one, recipe.to, digest), stems[one.path]
@@ -224,7 +222,7 @@ def _plan(
             jobs.append(_conversion(one, stem, recipe, digest, place))
         else:
             outputs = {os.path.join(manifest.folder, name): size for name, size in known.outputs.items()}
-            report.files.append(Converted(input=one.path, state="skipped", outputs=outputs))
+            report.files.append(Converted(input=one.path, state="skipped", outputs=outputs, before=known.counts))
     return jobs
 
 
@@ -240,6 +238,8 @@ def _follow(crew: Crew[Conversion], jobs: list[Conversion], progress: Callable[[
     """Wait until all is done, and tell how far it is."""
     total = sum(job.input.stat.st_size for job in jobs)
     files = failed = 0
+    if not jobs and progress is not None:
+        progress(Progress(0, 0, 0, 0, 0))
     for job in crew.results(None if progress is None else _INTERVAL):
         if job is not None:
             files += 1

@@ -74,6 +74,8 @@ def _parse(line: bytes) -> Entry | None:
     except (ValueError, TypeError, KeyError):
         return None
     fits = isinstance(entry.input, str) and isinstance(entry.to, str) and isinstance(entry.outputs, dict)
+    fits = fits and isinstance(entry.counts, dict)
+    fits = fits and all(isinstance(entry.counts.get(name, {}), dict) for name in ("skipped", "kept"))
     return entry if fits else None
 
 
@@ -152,7 +154,9 @@ class Manifest:
             return False
 
     def add(self, entry: Entry) -> None:
-        """Append a line, from any thread."""
+        """Append a line, from any thread; none where the last one says the same, but for how long it took."""
+        if self._says(entry):
+            return
         line = json.dumps(asdict(entry)).encode() + b"\n"
         with self._lock:
             assert self._file is not None
@@ -163,6 +167,12 @@ class Manifest:
                 error.filename = self.path
                 raise
             self._note(entry)
+
+    def _says(self, entry: Entry) -> bool:
+        last = self._last.get(entry.key)
+        if last is None or any(self._owners.get(name) != entry.key for name in entry.outputs):
+            return False
+        return json.dumps(asdict(replace(last, seconds=0.0))) == json.dumps(asdict(replace(entry, seconds=0.0)))
 
     def forget(self, output: str) -> None:
         """An output is there no more."""

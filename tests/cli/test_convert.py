@@ -159,3 +159,32 @@ def test_names_that_are_no_text(vx: Command, captures: Path, folder: Path) -> No
 def test_again(vx: Command, captures: Path, folder: Path) -> None:
     for how, text in (((), "2 of 2 files converted;"), ((), "0 of 2 files"), (("--again",), "2 of 2 files converted;")):
         assert text in vx("convert", captures, "-o", folder, "--to", "pcap", *how).err
+
+
+def test_strict_is_about_the_data_set(vx: Command, captures: Path, folder: Path) -> None:
+    """What an earlier run has found counts in the next one, too, and is told apart."""
+    (captures / "b.pcap").write_bytes(pcap([(T0, frame(dport=8472))]))
+    for how in ((), (), ("--again",)):
+        ran = vx("convert", captures, "-o", folder, "--to", "pcap", "--strict", "--json", *how)
+        found = json.loads(ran.out)
+        now = {name: found[name] for name in ("frames", "decapsulated", "skipped")}
+        counts = {"frames": 3, "decapsulated": 2, "skipped": {"other_port": 1}}
+        nothing = {"frames": 0, "decapsulated": 0, "skipped": {}}
+        before = found["unchanged"] == 2
+        assert (now, found["before"]) == ((nothing, counts) if before else (counts, nothing))
+        assert [one["before"] is not None for one in found["files"]] == [before] * 2
+        assert ran.status == 1
+    (captures / "b.pcap").unlink()
+    assert vx("convert", captures, "-o", folder, "--to", "pcap", "--strict").status == 0
+
+
+def test_many_lines(vx: Command, captures: Path, folder: Path) -> None:
+    """Of each kind some, and how many more there are."""
+    for i in range(12):
+        (captures / f"{i}.txt").write_text("text")
+    for i in range(13):
+        (captures / f"{i}.pcap").write_bytes(pcap([(T0, frame(dport=8472))]))
+    err = vx("convert", captures, "-o", folder, "--to", "pcap").err
+    assert (err.count(": it is no capture"), err.count(" frames on port 4789")) == (10, 10)
+    assert "\n... and 3 more files that were left out: see --json\n" in err
+    assert "\n... and 3 more hints: see --json\n" in err

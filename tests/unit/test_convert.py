@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import os
 import shutil
@@ -13,10 +12,9 @@ import pytest
 
 import vxtap
 from cli.conftest import FAULTS, capture, inner_rows
-from convert import last, lines, tree
+from convert import last, lines, states, tree
 from vxtap.conversion import Progress
 from vxtap.convert_report import ConvertReport
-from vxtap.manifest import Entry, Manifest
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -40,10 +38,6 @@ def out(tmp_path: Path) -> Path:
 
 def to_pcap(*paths: Path, out: Path, **how: Any) -> ConvertReport:
     return vxtap.convert(list(paths), out, **{"to": "pcap", **how})
-
-
-def states(report: ConvertReport) -> dict[str, str]:
-    return {os.path.basename(one.input): one.state for one in report.files}
 
 
 # ---------------------------------------------------------------- what is written, and where
@@ -313,61 +307,8 @@ def test_progress(folder: Path, out: Path) -> None:
     assert [one.files for one in told] == sorted(one.files for one in told)
 
 
-# ---------------------------------------------------------------- nothing stays that is counted twice
-
-
-def test_again(folder: Path, out: Path) -> None:
-    """All is done, though nothing has changed; an output that somebody has spoiled is whole again."""
-    first = to_pcap(folder, out=out)
-    (path,) = first.done[0].outputs
-    whole = Path(path).read_bytes()
-    Path(path).write_bytes(bytes(len(whole)))
-    assert set(states(to_pcap(folder, out=out)).values()) == {"skipped"}
-    assert set(states(to_pcap(folder, out=out, again=True)).values()) == {"done"}
-    assert (Path(path).read_bytes(), len(tree(out))) == (whole, 3)
-    assert set(states(to_pcap(folder, out=out)).values()) == {"skipped"}
-
-
-def test_no_rows_any_more(folder: Path, out: Path) -> None:
-    """What is done and has no outputs by now leaves none of those that it had."""
-    vxtap.convert(folder / "a.pcap", out)
-    assert tree(out) == ["a.pcap.parquet"]
-    report = vxtap.convert(folder / "a.pcap", out, partition="day", where="vni == 99999")
-    assert (states(report), tree(out)) == ({"a.pcap": "done"}, [])
-
-
-@pytest.mark.parametrize("form", ["pcap", "parquet"])
-def test_ended_before_the_manifest_has_it(form: Any, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has its name by then is known to the next run, which writes others in its place."""
-    add = Manifest.add
-
-    def fails(self: Manifest, entry: Entry) -> None:
-        if entry.state == "done":
-            raise OSError(errno.EIO, os.strerror(errno.EIO), self.path)
-        add(self, entry)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Manifest, "add", fails)
-        with pytest.raises(OSError, match="_manifest"):
-            vxtap.convert(folder / "a.pcap", out, to=form)
-    (left,) = tree(out)
-    assert last(out)["a.pcap"]["state"] == "writing"
-    assert list(last(out)["a.pcap"]["outputs"].items()) == [(left, (out / left).stat().st_size)]
-    vxtap.convert(folder, out, to=form, **({"partition": "vni"} if form == "parquet" else {}))
-    assert [name for name in tree(out) if "a.pcap" in name] == ["vni=7/a.pcap.parquet" if form == "parquet" else left]
-    assert set(states(vxtap.convert(folder, out, to=form, vni=7)).values()) == {"done"}
-
-
-@pytest.mark.parametrize("form", ["pcap", "parquet"])
-def test_no_output_that_the_manifest_does_not_name(
-    form: Any, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where it cannot be written to, nothing takes its name."""
-
-    def fails(self: Manifest, entry: Entry) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
-
-    monkeypatch.setattr(Manifest, "add", fails)
-    with pytest.raises(OSError, match="No space left"):
-        vxtap.convert(folder / "a.pcap", out, to=form)
-    assert tree(out) == []
+def test_progress_where_nothing_is_to_do(folder: Path, out: Path) -> None:
+    told: list[Progress] = []
+    to_pcap(folder, out=out)
+    to_pcap(folder, out=out, progress=told.append)
+    assert told == [Progress(0, 0, 0, 0, 0)]
