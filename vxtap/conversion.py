@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import time
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vxtap.convert_report import Converted, ConvertReport
 from vxtap.converting import Conversion, DecapConversion, Place, Recipe, error_text
 from vxtap.crew import Crew
 from vxtap.errors import OptionError
+from vxtap.forms import FORMS
 from vxtap.inputs import find_inputs
 from vxtap.manifest import Entry, Manifest
 from vxtap.options import DEFAULT_PORTS, Options, cores_at_hand, only_outer
@@ -20,14 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Unpack
 
-    from vxtap.converting import Form
+    from vxtap.forms import Addresses, Form, Partition
     from vxtap.inputs import Found, Input
     from vxtap.options import Numbers, OuterOptions
 
     Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
-#: What captures can be converted to.
-FORMS: tuple[Form, ...] = ("pcap", "pcapng", "parquet")
 #: Seconds between two words on how far it is.
 _INTERVAL = 0.1
 
@@ -57,8 +56,8 @@ def convert(
     to: Form = "parquet",
     workers: int | None = None,
     columns: Iterable[str] | str | None = None,
-    addresses: Literal["text", "binary"] = "text",
-    partition: Literal["day", "vni"] | None = None,
+    addresses: Addresses = "text",
+    partition: Partition | None = None,
     row_group: int | None = None,
     ports: Numbers = DEFAULT_PORTS,
     vni: Numbers | None = None,

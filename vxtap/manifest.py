@@ -123,6 +123,10 @@ class Manifest:
         """Of which conversion each output is, by its path within the folder."""
         return dict(self._owners)
 
+    def owner(self, output: str) -> Key | None:
+        """Of which conversion an output is."""
+        return self._owners.get(output)
+
     def earlier(self, key: Key) -> list[str]:
         """The outputs that a conversion has left so far."""
         return list(self._outputs.get(key, ()))

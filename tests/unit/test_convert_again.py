@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 import vxtap
 from cli.conftest import FAULTS, capture
 from convert import last, lines, states, tree
+from vxtap import parquet
 from vxtap.manifest import Entry, Manifest
 
 
@@ -112,3 +115,59 @@ def test_what_fails_in_the_same_way_has_one_line(form: Any, folder: Path, out: P
     (folder / "a.pcap").write_bytes(capture(1))
     assert states(vxtap.convert(folder / "a.pcap", out, to=form)) == {"a.pcap": "done"}
     assert last(out)["a.pcap"]["state"] == "done"
+
+
+# ---------------------------------------------------------------- names that look like those of parts
+
+
+@pytest.mark.parametrize("form", ["pcap", "pcapng", "parquet"])
+@pytest.mark.parametrize("number", ["20261124", "1124", "00001"])
+def test_a_number_is_no_part(number: str, form: Any, folder: Path, out: Path) -> None:
+    """Beside one another, and one after the other."""
+    (folder / f"a-{number}.pcap").write_bytes(capture(1))
+    for _ in range(2):
+        report = vxtap.convert(folder / "a.pcap", out, to=form)
+        report = vxtap.convert(folder, out, to=form)
+        assert not report.failed
+        assert len(tree(out)) == 3
+    assert len(report.skipped) == 3
+
+
+def test_a_number_that_can_be_a_part(folder: Path, out: Path) -> None:
+    (folder / "x.pcap0-0001").write_bytes(capture(1))
+    assert len(vxtap.convert(folder, out, to="pcap").done) == 3
+    with (folder / "x.pcap0").open("ab") as file:
+        file.truncate(1 << 20)
+    assert len(vxtap.convert(folder, out, to="pcap").files) == 3
+    with pytest.raises(vxtap.OptionError, match=r"x\.pcap0-0001 and .*x\.pcap0 would both be written to"):
+        vxtap.convert(folder, out)
+    vxtap.convert(folder / "x.pcap0-0001", out)
+    with pytest.raises(vxtap.OptionError, match=r"x\.pcap0: its output x\.pcap0-0001\.parquet is that of"):
+        vxtap.convert(folder / "x.pcap0", out)
+
+
+@pytest.mark.parametrize("partition", [None, "vni"])
+@pytest.mark.parametrize("both", [True, False])
+def test_more_parts_than_one_could_know(
+    both: bool, partition: Any, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compressed capture has so many that one would be that of another input: it fails, and the other one stays."""
+    (folder / "b").write_bytes(gzip.compress(capture(9)))
+    (folder / "b-0001").write_bytes(capture(1))
+    monkeypatch.setattr(parquet, "_PART", 1)
+    vxtap.convert(folder / "b-0001", out, partition=partition, row_group=5)
+    report = vxtap.convert(folder if both else folder / "b", out, partition=partition, row_group=5)
+    (failed,) = report.failed
+    assert (os.path.basename(failed.input), failed.outputs) == ("b", {})
+    assert "b-0001.parquet would be one, which is that of another input" in failed.error
+    assert [name for name in tree(out) if "b" in name] == ["vni=7/b-0001.parquet" if partition else "b-0001.parquet"]
+    assert sum(pq.read_metadata(out / name).num_rows for name in tree(out)) == (8 if both else 1)
+
+
+def test_folders_that_look_like_those_of_a_hive(folder: Path, out: Path) -> None:
+    for name in ("day=1", "day=2"):
+        (folder / name).mkdir()
+        (folder / name / "a.pcap").write_bytes(capture(1))
+    for form in ("pcap", "parquet"):
+        assert len(vxtap.convert(folder, out / form, to=form).done) == 4
+        assert len(vxtap.convert(folder, out / form, to=form).skipped) == 4
