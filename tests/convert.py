@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from vxtap.convert_report import ConvertReport
 from vxtap.manifest import MANIFEST
 
 
@@ -24,3 +25,8 @@ def tree(folder: Path) -> list[str]:
     """All files below a folder, hidden ones too, but for the manifest."""
     found = (Path(at) / name for at, _, names in os.walk(folder) for name in names)
     return sorted(str(path.relative_to(folder)) for path in found if path.name != MANIFEST)
+
+
+def states(report: ConvertReport) -> dict[str, str]:
+    """What has become of each input, by its name."""
+    return {os.path.basename(one.input): one.state for one in report.files}

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from vxtap.batches import BATCH, check_size, from_rows, record_batches
 from vxtap.extras import need
+from vxtap.forms import ADDRESSES
 from vxtap.options import DEFAULT_PORTS, Options, only_outer
 from vxtap.passes import files_of
 from vxtap.ranges import pass_over, threads_of
 from vxtap.report import Report
-from vxtap.shapes import ADDRESSES, Shape
+from vxtap.shapes import Shape
 from vxtap.splits import each_source
 from vxtap.tables import DEFAULT_COLUMNS
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import time
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vxtap.convert_report import Converted, ConvertReport
 from vxtap.converting import Conversion, DecapConversion, Place, Recipe, error_text
 from vxtap.crew import Crew
 from vxtap.errors import OptionError
+from vxtap.forms import FORMS
 from vxtap.inputs import find_inputs
-from vxtap.manifest import Manifest
+from vxtap.manifest import Entry, Manifest
 from vxtap.options import DEFAULT_PORTS, Options, cores_at_hand, only_outer
 from vxtap.targets import assign, is_of
 
@@ -20,14 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Unpack
 
-    from vxtap.converting import Form
+    from vxtap.forms import Addresses, Form, Partition
     from vxtap.inputs import Found, Input
     from vxtap.options import Numbers, OuterOptions
 
     Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
-#: What captures can be converted to.
-FORMS: tuple[Form, ...] = ("pcap", "pcapng", "parquet")
 #: Seconds between two words on how far it is.
 _INTERVAL = 0.1
 
@@ -57,20 +56,19 @@ def convert(
     to: Form = "parquet",
     workers: int | None = None,
     columns: Iterable[str] | str | None = None,
-    addresses: Literal["text", "binary"] = "text",
-    partition: Literal["day", "vni"] | None = None,
+    addresses: Addresses = "text",
+    partition: Partition | None = None,
     row_group: int | None = None,
     ports: Numbers = DEFAULT_PORTS,
     vni: Numbers | None = None,
     keep_others: bool = False,
     ethernet: bool = False,
     strict: bool = False,
+    again: bool = False,
     progress: Callable[[Progress], None] | None = None,
     **outer: Unpack[OuterOptions],
 ) -> ConvertReport:
-    """Convert captures to inner captures or to Parquet files, many side by side, each by itself (see docs/convert.md).
-
-    A second run into the same folder does only what is new, has changed, or failed.
+    """Convert captures to inner captures or Parquet files, side by side, each by itself: what is new or has changed.
 
     Parameters
     ----------
@@ -83,16 +81,16 @@ def convert(
         The form of the outputs.
     workers : int, optional
         Threads, which do files side by side, and large ones together; by default as many as there are cores at hand.
-    columns, addresses
-        Of Parquet files, as for `vxtap.scan`.
+    columns, addresses, row_group
+        Of Parquet files, as for `vxtap.scan`; rows of a row group at most.
     partition : {"day", "vni"}, optional
         Write Parquet files into folders such as ``day=2026-11-24`` (UTC), or ``vni=7``.
-    row_group : int, optional
-        Rows of a row group of Parquet files at most.
     keep_others, ethernet, ports, vni, strict, **outer
         As for `vxtap.decap`; the first two not for Parquet files.
+    again : bool
+        Do everything again, also what was done before; new outputs take the places of the earlier ones.
     progress : callable, optional
-        Told a `Progress` several times a second, in the thread that called.
+        Told a `Progress` several times a second, and at the end, in the thread that called.
 
     Returns
     -------
@@ -109,11 +107,30 @@ def convert(
     own: dict[str, Any] = {"keep_others": keep_others, "ethernet": ethernet, "strict": strict, "workers": workers}
     options = Options(ports=ports, vni=vni, **own, **only_outer(outer))
     details = {"columns": columns, "addresses": addresses, "partition": partition, "row_group": row_group}
-    return run_convert(paths, dest, make_recipe(to, options, details), options.workers, progress)
+    return run_convert(paths, dest, make_recipe(to, options, details), options.workers, progress, again=again)
 
 
 def make_recipe(to: Form, options: Options, details: dict[str, Any]) -> Recipe:
-    """Check what is asked for; `details` are those of `convert` that are about Parquet files."""
+    """Check what is asked for.
+
+    Parameters
+    ----------
+    to : {"parquet", "pcap", "pcapng"}
+        The form of the outputs.
+    options : Options
+        How captures are read.
+    details : dict
+        Those options of `convert` that are about Parquet files, by name: columns, addresses, partition, row_group.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    OptionError
+        For what is unknown, and for what means nothing for this form.
+    """
     if to not in FORMS:
         raise OptionError(f"to: expected {', '.join(map(repr, FORMS))}, got {to!r}")
     if to == "parquet":
@@ -137,8 +154,27 @@ def run_convert(
     recipe: Recipe,
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
+    *,
+    again: bool = False,
 ) -> ConvertReport:
-    """Do what `convert` says."""
+    """Do what `convert` says.
+
+    Parameters
+    ----------
+    paths, dest, workers, progress, again
+        As for `convert`.
+    recipe : Recipe
+        All other options, as `make_recipe` gives them.
+
+    Returns
+    -------
+    ConvertReport
+
+    Raises
+    ------
+    OptionError, OSError
+        As `convert` does.
+    """
     began = time.monotonic()
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     folder = os.path.abspath(os.fsdecode(os.fspath(dest)))
@@ -155,7 +191,7 @@ def run_convert(
     with manifest:
         report = ConvertReport(left_out=found.left_out, manifest=manifest.path)
         place = Place(manifest, stems.values())
-        jobs = _plan(found, stems, recipe, place, report)
+        jobs = _plan(found, stems, recipe, place, report, again=again)
         try:
             with Crew(jobs, workers or cores_at_hand()) as crew:
                 _follow(crew, jobs, progress)
@@ -169,19 +205,23 @@ def run_convert(
     return report
 
 
-def _plan(found: Found, stems: dict[str, str], recipe: Recipe, place: Place, report: ConvertReport) -> list[Conversion]:
+def _plan(
+    found: Found, stems: dict[str, str], recipe: Recipe, place: Place, report: ConvertReport, *, again: bool
+) -> list[Conversion]:
     """What is to do; what is not goes into the report."""
     digest, manifest = recipe.digest, place.manifest
     for path, error in found.failed:
-        report.files.append(Converted(input=path, state="failed", error=error_text(error, path)))
+        entry = Entry(input=path, to=recipe.to, state="failed", options=digest, error=error_text(error, path))
+        manifest.add(entry)
+        report.files.append(Converted(input=path, state="failed", error=entry.error))
     jobs = []
     for one in found.inputs:
-        known, stem = manifest.still_valid(one, recipe.to, digest), stems[one.path]
+        known, stem = None if again else manifest.still_valid(one, recipe.to, digest), stems[one.path]
         if known is None or not all(is_of(name, stem, recipe.to) for name in known.outputs):
             jobs.append(_conversion(one, stem, recipe, digest, place))
         else:
             outputs = {os.path.join(manifest.folder, name): size for name, size in known.outputs.items()}
-            report.files.append(Converted(input=one.path, state="skipped", outputs=outputs))
+            report.files.append(Converted(input=one.path, state="skipped", outputs=outputs, before=known.counts))
     return jobs
 
 
@@ -197,6 +237,8 @@ def _follow(crew: Crew[Conversion], jobs: list[Conversion], progress: Callable[[
     """Wait until all is done, and tell how far it is."""
     total = sum(job.input.stat.st_size for job in jobs)
     files = failed = 0
+    if not jobs and progress is not None:
+        progress(Progress(0, 0, 0, 0, 0))
     for job in crew.results(None if progress is None else _INTERVAL):
         if job is not None:
             files += 1
@@ -211,7 +253,7 @@ def _told(job: Conversion, report: ConvertReport, folder: str) -> None:
     report.files.append(
         Converted(
             input=entry.input,
-            state=entry.state,
+            state="done" if job.error is None else "failed",
             outputs=outputs,
             report=job.report,
             seconds=entry.seconds,

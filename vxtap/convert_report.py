@@ -30,6 +30,8 @@ class Converted:
         How long it took.
     error : str
         What went wrong, in a line.
+    before : dict
+        Of what was skipped: what became of its frames when it was converted, as `Report.to_dict` told it.
     """
 
     input: str
@@ -38,6 +40,12 @@ class Converted:
     report: Report | None = None
     seconds: float = 0.0
     error: str = ""
+    before: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """What became of its frames, now or when it was converted, as `Report.to_dict` tells it."""
+        return self.before if self.report is None else self.report.to_dict()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,7 +120,7 @@ class ConvertReport:
         return sum(one.bytes_out for one in self.reports)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report for JSON."""
+        """Return the report for JSON; `before` has the counts of inputs that an earlier run has converted."""
         return {
             "done": len(self.done),
             "failed": len(self.failed),
@@ -122,6 +130,11 @@ class ConvertReport:
             "skipped": dict(self.frames_skipped),
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
+            "before": {
+                "frames": sum(one.before.get("frames", 0) for one in self.skipped),
+                "decapsulated": sum(one.before.get("decapsulated", 0) for one in self.skipped),
+                "skipped": dict(sum((Counter(one.before.get("skipped", {})) for one in self.skipped), Counter())),
+            },
             "seconds": round(self.seconds, 3),
             "manifest": self.manifest,
             "files": [
@@ -130,6 +143,7 @@ class ConvertReport:
                     "state": one.state,
                     "outputs": one.outputs,
                     "report": None if one.report is None else one.report.to_dict(),
+                    "before": one.before or None,
                     "seconds": one.seconds,
                     "error": one.error,
                 }

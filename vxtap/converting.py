@@ -8,23 +8,23 @@ import os
 import threading
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from vxtap.errors import VxtapError
+from vxtap.errors import OptionError, VxtapError
 from vxtap.manifest import Entry
 from vxtap.options import Options
 from vxtap.rewrite import run_decap
 from vxtap.source import printable
+from vxtap.targets import stems_of_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from vxtap.forms import Form
     from vxtap.inputs import Input
-    from vxtap.manifest import Manifest
+    from vxtap.manifest import Key, Manifest
     from vxtap.report import Report
 
-    #: What captures can be converted to.
-    Form = Literal["pcap", "pcapng", "parquet"]
 
 # Where these come from there is no room for the next file either.
 _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
@@ -91,6 +91,16 @@ class Place:
         self._make(os.path.dirname(folder))
         os.mkdir(folder)
         self._made.add(folder)
+
+    def check_free(self, name: str, stem: str, key: Key) -> None:
+        """Raise `OptionError` where an output is that of another input: it becomes more of them than one could know."""
+        owner = self.manifest.owner(name)
+        earlier = owner is not None and owner != key and os.path.exists(owner[0])
+        if earlier or not self.stems.isdisjoint({*stems_of_output(name, key[1])} - {stem}):
+            raise OptionError(
+                f"it becomes so many files that {printable(name)} would be one, which is that of another input:"
+                " convert it into a folder of its own"
+            )
 
     def tidy(self) -> None:
         """Remove the folders that were made for nothing."""
@@ -162,7 +172,7 @@ class Conversion:
         self.entry.error = "" if self.error is None else error_text(self.error, self.input.path)
         self.entry.counts = self.report.to_dict() if self.report is not None else {}
         self.entry.seconds = round(time.monotonic() - (self._began or time.monotonic()), 3)
-        if self.entry.outputs:
+        if self.entry.outputs or self.error is None:
             self._remove_earlier()
         self._place.manifest.add(self.entry)
         self.bytes_read = self.input.stat.st_size
@@ -203,10 +213,14 @@ class DecapConversion(Conversion):
             self.bytes_read = min(done, self.input.stat.st_size)  # of a compressed file more comes out
             check()
 
+        def announce(size: int) -> None:
+            self._place.manifest.announce(self.entry, {name: size})
+
         before = _identity(target)
         try:
             self._place.path(name)
-            self.report = run_decap(self.input.path, target, self._recipe.options, advance).report
+            options = self._recipe.options
+            self.report = run_decap(self.input.path, target, options, advance, announce=announce).report
         except (VxtapError, OSError, MemoryError) as error:
             self.fail(error)
         if _identity(target) not in (None, before):  # of a damaged capture, what came before the damage

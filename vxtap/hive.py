@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vxtap.extras import need
+from vxtap.forms import PARTITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
-#: What can be divided by, and the column that tells it.
-PARTITIONS = {"day": "ts", "vni": "vni"}
 # What a folder is called whose rows have no value; that is how readers know it.
 _NONE = "__HIVE_DEFAULT_PARTITION__"
 _DAY = 86_400_000_000_000

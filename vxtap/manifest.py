@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ class Entry:
         The file, from the root.
     to : {"pcap", "pcapng", "parquet"}
         What it is converted to.
-    state : {"done", "failed"}
-        All is done, or `error` says why not.
+    state : {"done", "failed", "writing"}
+        All is done, or `error` says why not. Before outputs take their names they are told as those of a conversion
+        that is writing; where this is the last line about it, it was ended there, and must be done again.
     size, mtime_ns : int or None
         Of the input when it was opened.
     options : str
@@ -50,7 +51,7 @@ class Entry:
 
     input: str
     to: str
-    state: Literal["done", "failed"]
+    state: Literal["done", "failed", "writing"]
     size: int | None = None
     mtime_ns: int | None = None
     options: str = ""
@@ -72,14 +73,31 @@ def _parse(line: bytes) -> Entry | None:
         entry = Entry(**{name: known[name] for name in Entry.__dataclass_fields__})
     except (ValueError, TypeError, KeyError):
         return None
-    fits = isinstance(entry.input, str) and isinstance(entry.to, str) and isinstance(entry.outputs, dict)
+    fits = isinstance(entry.input, str) and isinstance(entry.to, str) and isinstance(entry.counts, dict)
+    fits = fits and isinstance(entry.outputs, dict) and all(map(_is_within, entry.outputs))
+    fits = fits and all(isinstance(entry.counts.get(name, {}), dict) for name in ("skipped", "kept"))
     return entry if fits else None
+
+
+def _is_within(name: str) -> bool:
+    """Whether an output lies in the folder: earlier ones are removed, and nothing else may be."""
+    return not os.path.isabs(name) and os.pardir not in name.split(os.sep)
 
 
 class Manifest:
     """The manifest of a folder, for one run at a time: a context, in which it is locked.
 
     Lines are only ever appended, each at once and whole; the last one about an input counts.
+
+    Parameters
+    ----------
+    folder : str
+        The folder of the outputs, which need not be there yet.
+
+    Attributes
+    ----------
+    folder, path : str
+        That folder, and the file in it.
     """
 
     def __init__(self, folder: str) -> None:
@@ -120,12 +138,75 @@ class Manifest:
         """Of which conversion each output is, by its path within the folder."""
         return dict(self._owners)
 
+    def owner(self, output: str) -> Key | None:
+        """Tell of which conversion an output is.
+
+        Parameters
+        ----------
+        output : str
+            Its path within the folder.
+
+        Returns
+        -------
+        (str, str) or None
+            Input and form; None where the manifest does not name it.
+        """
+        return self._owners.get(output)
+
     def earlier(self, key: Key) -> list[str]:
-        """The outputs that a conversion has left so far."""
+        """Tell what a conversion has left so far.
+
+        Parameters
+        ----------
+        key : (str, str)
+            Input and form.
+
+        Returns
+        -------
+        list of str
+            Paths within the folder, also of outputs that were only announced.
+        """
         return list(self._outputs.get(key, ()))
 
+    def announce(self, entry: Entry, outputs: dict[str, int]) -> None:
+        """Say which outputs are about to take their names, so that the next run knows them whatever comes between.
+
+        What has failed before, and has left the same names, is announced no second time.
+
+        Parameters
+        ----------
+        entry : Entry
+            The conversion, as far as it is known.
+        outputs : dict of str to int
+            Paths within the folder, and bytes.
+
+        Raises
+        ------
+        OSError
+            Where the line cannot be written: no output may take its name then.
+        """
+        last = self._last.get(entry.key)
+        own = all(self._owners.get(name) == entry.key for name in outputs)
+        if last is None or last.state == "done" or not own:
+            self.add(replace(entry, state="writing", outputs=outputs))
+
     def still_valid(self, one: Input, to: str, options: str) -> Entry | None:
-        """The entry of a conversion that need not be done again; None where it must be."""
+        """Find out whether a conversion need not be done again.
+
+        Parameters
+        ----------
+        one : Input
+            The file as it is now.
+        to : str
+            The form.
+        options : str
+            The digest of all options that outputs depend on.
+
+        Returns
+        -------
+        Entry or None
+            That of the run that has done it; None where it must be done.
+        """
         entry = self._last.get((one.path, to))
         if entry is None or entry.state != "done" or entry.options != options:
             return None
@@ -141,7 +222,20 @@ class Manifest:
             return False
 
     def add(self, entry: Entry) -> None:
-        """Append a line, from any thread."""
+        """Append a line, from any thread; none where the last one says the same, but for how long it took.
+
+        Parameters
+        ----------
+        entry : Entry
+            What it says.
+
+        Raises
+        ------
+        OSError
+            Where it cannot be written.
+        """
+        if self._says(entry):
+            return
         line = json.dumps(asdict(entry)).encode() + b"\n"
         with self._lock:
             assert self._file is not None
@@ -153,8 +247,20 @@ class Manifest:
                 raise
             self._note(entry)
 
+    def _says(self, entry: Entry) -> bool:
+        last = self._last.get(entry.key)
+        if last is None or any(self._owners.get(name) != entry.key for name in entry.outputs):
+            return False
+        return json.dumps(asdict(replace(last, seconds=0.0))) == json.dumps(asdict(replace(entry, seconds=0.0)))
+
     def forget(self, output: str) -> None:
-        """An output is there no more."""
+        """Note that an output is there no more, or is another conversion's.
+
+        Parameters
+        ----------
+        output : str
+            Its path within the folder.
+        """
         owner = self._owners.pop(output, None)
         if owner is not None:
             self._outputs[owner].pop(output, None)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vxtap.batches import record_batches
+from vxtap.batches import MOST, record_batches
 from vxtap.converting import Conversion
 from vxtap.encoding import ROW_GROUP, writer_options
 from vxtap.errors import OptionError, VxtapError
 from vxtap.extras import need
-from vxtap.hive import PARTITIONS, divide, without_key
+from vxtap.forms import PARTITIONS
+from vxtap.hive import divide, without_key
 from vxtap.passes import files_of
 from vxtap.ranges import pass_over
 from vxtap.shapes import Shape
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 # Bytes of columns that a thread holds: whole row groups of so many at most become a file. What is divided into folders
 # is there twice meanwhile.
 _PART = 96 << 20
-_MOST_ROWS = 1 << 26
 
 
 def check_details(
@@ -44,15 +44,16 @@ def check_details(
     need("pyarrow", extra="arrow")
     shape = Shape(columns, addresses=addresses)
     if partition is not None:
-        if partition not in PARTITIONS:
+        column = PARTITIONS.get(partition)
+        if column is None:
             raise OptionError(f"partition: expected {' or '.join(map(repr, PARTITIONS))}, got {partition!r}")
-        if PARTITIONS[partition] not in shape.columns:
-            raise OptionError(f"partition: {partition!r} needs the column {PARTITIONS[partition]!r} among the columns")
+        if column not in shape.columns:
+            raise OptionError(f"partition: {partition!r} needs the column {column!r} among the columns")
         if not without_key(shape.columns, partition):
             raise OptionError(f"partition: {partition!r} leaves no column for the files")
     rows = ROW_GROUP if row_group is None else row_group
-    if isinstance(rows, bool) or not isinstance(rows, int | np.integer) or not 1 <= rows <= _MOST_ROWS:
-        raise OptionError(f"row_group: expected a number of rows, 1 to {_MOST_ROWS:,}, got {row_group!r}")
+    if isinstance(rows, bool) or not isinstance(rows, int | np.integer) or not 1 <= rows <= MOST:
+        raise OptionError(f"row_group: expected a number of rows, 1 to {MOST:,}, got {row_group!r}")
     return {"columns": shape.columns, "addresses": addresses, "partition": partition, "row_group": int(rows)}
 
 
@@ -178,12 +179,16 @@ class ParquetConversion(Conversion):
             names[path] = os.path.join(one.folder, name)
         sizes = {names[path]: one.size for path, one in self._written.items()}
         try:
+            for name in names.values() if several else ():
+                self._place.check_free(name, self._stem, self.entry.key)
+            self._place.manifest.announce(self.entry, {name: sizes[name] for name in names.values()})
             for path, name in names.items():
                 target = os.path.join(folder, name)
                 os.replace(path, target)
                 self._written[target] = self._written.pop(path)
-        except OSError as error:
+        except (OSError, OptionError) as error:
             self._discard()
+            self.error = None  # more than that the capture is damaged: nothing is kept
             self.fail(error)
             return
         self._written.clear()

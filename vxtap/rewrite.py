@@ -228,16 +228,29 @@ def run_decap(
     options: Options,
     progress: Progress | None = None,
     signals: tuple[int, ...] = (signal.SIGINT,),
+    *,
+    announce: Callable[[int], None] | None = None,
 ) -> Finished:
-    """Do what `decap` says, and give back all the books; `signals` are the normal end of a job that follows."""
+    """Do what `decap` says, and give back all the books; `signals` are the normal end of a job that follows.
+
+    `announce` is told the bytes of an output that is about to take its name.
+    """
     if not options.follow:
-        return _run(source, dest, options, progress, None)
+        return _run(source, dest, options, progress, None, announce=announce)
     from vxtap.follow import Stop  # only here: most runs do not wait
 
-    return _run(source, dest, options, progress, Stop(*signals))
+    return _run(source, dest, options, progress, Stop(*signals), announce=announce)
 
 
-def _run(source: Sources, dest: Target, options: Options, progress: Progress | None, stop: Stop | None) -> Finished:
+def _run(
+    source: Sources,
+    dest: Target,
+    options: Options,
+    progress: Progress | None,
+    stop: Stop | None,
+    *,
+    announce: Callable[[int], None] | None,
+) -> Finished:
     pcapng = output_format(dest, options) == "pcapng"
     job = Decap(files_of(source, options, stop=stop), options, pcapng=pcapng)
     try:
@@ -248,10 +261,11 @@ def _run(source: Sources, dest: Target, options: Options, progress: Progress | N
         with stop or nullcontext(), sink_for(dest) as sink:
             job.run_on(sink, options.workers, progress)
             report = job.report()
-            if job.error is None:
+            if job.error is None or (isinstance(job.error, VxtapError) and job.books.frames):
+                if announce is not None:
+                    announce(sink.size)
                 sink.commit()
-            elif isinstance(job.error, VxtapError) and job.books.frames:
-                sink.commit()
+            if isinstance(job.error, VxtapError) and job.books.frames:
                 outcomes = job.books.outcomes
                 written = outcomes[Status.OK] + outcomes[Status.KEPT]
                 saved = f"{job.error}; what came before it is in {sink.name}: frames written: {written:,}"

@@ -8,6 +8,7 @@ from vxtap import _columns, _facts
 from vxtap._version import __version__
 from vxtap.errors import OptionError
 from vxtap.extras import need
+from vxtap.forms import ADDRESSES
 from vxtap.layout import PACKET, Projection
 from vxtap.options import Options
 from vxtap.tables import COLUMNS, DEFAULT_COLUMNS
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-#: How addresses can look.
-ADDRESSES = ("text", "binary")
 # What becomes of a field, by its kind in numpy: a shape of the core's. Of addresses, by how they are asked for.
 _RULES = {
     "text": {

@@ -7,17 +7,20 @@ import re
 from typing import TYPE_CHECKING
 
 from vxtap.errors import OptionError
+from vxtap.forms import PARTITIONS
 from vxtap.source import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from vxtap.inputs import Input
     from vxtap.manifest import Manifest
 
-_PART = re.compile(r"-\d{4,}$")
+_PART = re.compile(r"-(\d{4}|[1-9]\d{4,})$")
 #: Folders of a hive: key=value.
-_HIVE = re.compile(r"(?:day|vni)=[^/]*/")
+_HIVE = re.compile(rf"(?:{'|'.join(PARTITIONS)})=[^/]*/")
+# A Parquet file that is not the last one has more than 65,536 rows, and a row comes of more than 16 bytes.
+_LEAST_OF_A_PART = 1 << 20
 
 
 def part_name(stem: str, number: int, to: str) -> str:
@@ -36,17 +39,31 @@ def stem_of(path: str, base: str, to: str, *, flat: bool) -> str:
     return name.replace(os.sep, "_") if flat else name
 
 
-def _stems_of_output(name: str, to: str) -> list[str]:
-    """The stems that an output can have come from, by its path within the folder."""
+def stems_of_output(name: str, to: str) -> list[str]:
+    """The stems that an output can have come from, by its path within the folder; a part counts as one of its own."""
     if not name.lower().endswith(f".{to}"):
         return []
-    stem = _HIVE.sub("", name[: -len(to) - 1], count=1)
-    return [stem, _PART.sub("", stem)]
+    stem = name[: -len(to) - 1]
+    return list({stem: None, _HIVE.sub("", stem, count=1) if _HIVE.match(stem) else stem: None})
 
 
 def is_of(output: str, stem: str, to: str) -> bool:
     """Whether an output is one of those that begin with this stem."""
-    return stem in _stems_of_output(output, to)
+    stems = stems_of_output(output, to)
+    return stem in stems or (to == "parquet" and stem in [_PART.sub("", one) for one in stems])
+
+
+def _claims(stem: str, owners: dict[str, Input], to: str) -> Iterator[Input]:
+    """The inputs that would be written to this name: the one whose it is, and one so large that it has this part.
+
+    Of a compressed one that is not known here: see `vxtap.converting.Place.check_free`.
+    """
+    if stem in owners:
+        yield owners[stem]
+    part = _PART.search(stem) if to == "parquet" else None
+    whole = owners.get(stem[: part.start()]) if part else None
+    if part and whole and int(part[1]) * _LEAST_OF_A_PART <= whole.stat.st_size:
+        yield whole
 
 
 def assign(inputs: Sequence[Input], base: str, manifest: Manifest, to: str, *, flat: bool) -> dict[str, str]:
@@ -76,19 +93,18 @@ def assign(inputs: Sequence[Input], base: str, manifest: Manifest, to: str, *, f
         Where two inputs would be written to one output, an output is an input, or that of an earlier input which is
         still there: nothing has been written then.
     """
-    owners: dict[str, str] = {}
+    owners: dict[str, Input] = {}
     for one in inputs:
         stem = stem_of(one.path, base, to, flat=flat)
-        other = owners.setdefault(stem, one.path)
-        if other != one.path:
-            raise _collision(one.path, other, f"{stem}.{to}")
-    for stem, path in owners.items():
-        other = owners.get(_PART.sub("", stem), path)
-        if other != path:
-            raise _collision(path, other, f"{stem}.{to}")
+        if owners.setdefault(stem, one).path != one.path:
+            raise _collision(one.path, owners[stem].path, f"{stem}.{to}")
+    for stem, one in owners.items():
+        for other in _claims(stem, owners, to):
+            if other.path != one.path:
+                raise _collision(one.path, other.path, f"{stem}.{to}")
     _check_inputs(inputs, owners, os.path.realpath(manifest.folder), to)
     _check_earlier(owners, {one.path for one in inputs}, manifest, to)
-    return {path: stem for stem, path in owners.items()}
+    return {one.path: stem for stem, one in owners.items()}
 
 
 def _collision(one: str, other: str, output: str) -> OptionError:
@@ -98,21 +114,21 @@ def _collision(one: str, other: str, output: str) -> OptionError:
     )
 
 
-def _check_inputs(inputs: Sequence[Input], owners: dict[str, str], folder: str, to: str) -> None:
+def _check_inputs(inputs: Sequence[Input], owners: dict[str, Input], folder: str, to: str) -> None:
     """No output takes the place of an input, by whatever name."""
     for one in inputs:
         within = os.path.relpath(os.path.realpath(one.path), folder)
-        for stem in _stems_of_output(within, to):
-            if stem in owners:
-                raise _overwrites(owners[stem], one.path)
+        for stem in stems_of_output(within, to):
+            for owner in _claims(stem, owners, to):
+                raise _overwrites(owner.path, one.path)
     identities = {one.identity: one.path for one in inputs}
-    for stem, path in owners.items():
+    for stem, one in owners.items():
         try:
             there = os.stat(os.path.join(folder, f"{stem}.{to}"))
         except OSError:
             continue
         if (there.st_dev, there.st_ino) in identities:
-            raise _overwrites(path, identities[there.st_dev, there.st_ino])
+            raise _overwrites(one.path, identities[there.st_dev, there.st_ino])
 
 
 def _overwrites(path: str, other: str) -> OptionError:
@@ -120,13 +136,13 @@ def _overwrites(path: str, other: str) -> OptionError:
     return OptionError(f"{printable(path)}: its output would overwrite {which}: choose another folder")
 
 
-def _check_earlier(owners: dict[str, str], paths: set[str], manifest: Manifest, to: str) -> None:
+def _check_earlier(owners: dict[str, Input], paths: set[str], manifest: Manifest, to: str) -> None:
     """What an earlier run has made of another input stays, as long as that one is there."""
     for name, (earlier, _) in manifest.owners.items():
-        for stem in _stems_of_output(name, to):
-            path = owners.get(stem, earlier)
-            if earlier != path and earlier not in paths and os.path.exists(earlier):
-                raise OptionError(
-                    f"{printable(path)}: its output {printable(name)} is that of {printable(earlier)} already:"
-                    " convert it into another folder, or both at once"
-                )
+        if earlier in paths or not os.path.exists(earlier):
+            continue
+        for one in (one for stem in stems_of_output(name, to) for one in _claims(stem, owners, to)):
+            raise OptionError(
+                f"{printable(one.path)}: its output {printable(name)} is that of {printable(earlier)} already:"
+                " convert it into another folder, or both at once"
+            )

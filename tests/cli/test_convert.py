@@ -15,7 +15,7 @@ import pytest
 
 from build import pcap
 from cli.conftest import T0, capture, frame, inner_rows
-from convert import lines, tree
+from convert import last, tree
 from vxtap.cli import main, progress
 from vxtap.tables import COLUMNS, DEFAULT_COLUMNS
 
@@ -87,7 +87,8 @@ def test_json(vx: Command, captures: Path, folder: Path) -> None:
     assert counts == {"done": 2, "failed": 0, "unchanged": 0, "frames": 5, "decapsulated": 5, "skipped": {}}
     assert found["left_out"] == [{"path": f"{captures}/c.txt", "why": "it is no capture"}]
     assert [one["input"] for one in found["files"]] == [f"{captures}/a.pcap", f"{captures}/b.pcap"]
-    for one, line in zip(found["files"], sorted(lines(folder), key=lambda line: line["input"]), strict=True):
+    for one in found["files"]:
+        line = last(folder)[os.path.basename(one["input"])]
         assert one["report"] == line["counts"]
         assert list(one["outputs"].values()) == list(line["outputs"].values())
     again = json.loads(vx("convert", captures, "-o", folder, "--to", "pcapng", "--json").out)
@@ -153,3 +154,37 @@ def test_names_that_are_no_text(vx: Command, captures: Path, folder: Path) -> No
     assert ran.status == 3
     assert ran.err.count("\n") == len(ran.err.splitlines())
     assert "\\udcff\\n.pcap: not a capture" in ran.err
+
+
+def test_again(vx: Command, captures: Path, folder: Path) -> None:
+    for how, text in (((), "2 of 2 files converted;"), ((), "0 of 2 files"), (("--again",), "2 of 2 files converted;")):
+        assert text in vx("convert", captures, "-o", folder, "--to", "pcap", *how).err
+
+
+def test_strict_is_about_the_data_set(vx: Command, captures: Path, folder: Path) -> None:
+    """What an earlier run has found counts in the next one, too, and is told apart."""
+    (captures / "b.pcap").write_bytes(pcap([(T0, frame(dport=8472))]))
+    for how in ((), (), ("--again",)):
+        ran = vx("convert", captures, "-o", folder, "--to", "pcap", "--strict", "--json", *how)
+        found = json.loads(ran.out)
+        now = {name: found[name] for name in ("frames", "decapsulated", "skipped")}
+        counts = {"frames": 3, "decapsulated": 2, "skipped": {"other_port": 1}}
+        nothing = {"frames": 0, "decapsulated": 0, "skipped": {}}
+        before = found["unchanged"] == 2
+        assert (now, found["before"]) == ((nothing, counts) if before else (counts, nothing))
+        assert [one["before"] is not None for one in found["files"]] == [before] * 2
+        assert ran.status == 1
+    (captures / "b.pcap").unlink()
+    assert vx("convert", captures, "-o", folder, "--to", "pcap", "--strict").status == 0
+
+
+def test_many_lines(vx: Command, captures: Path, folder: Path) -> None:
+    """Of each kind some, and how many more there are."""
+    for i in range(12):
+        (captures / f"{i}.txt").write_text("text")
+    for i in range(13):
+        (captures / f"{i}.pcap").write_bytes(pcap([(T0, frame(dport=8472))]))
+    err = vx("convert", captures, "-o", folder, "--to", "pcap").err
+    assert (err.count(": it is no capture"), err.count(" frames on port 4789")) == (10, 10)
+    assert "\n... and 3 more files that were left out: see --json\n" in err
+    assert "\n... and 3 more hints: see --json\n" in err

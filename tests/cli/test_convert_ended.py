@@ -67,7 +67,7 @@ def start(environment: dict[str, str], tmp_path: Path) -> Start:
         )
         assert read_exactly(process.stdout, 5) == b"busy\n"
         end = time.monotonic() + DEADLINE
-        while b"\n" not in (tmp_path / "out" / "there" / MANIFEST).read_bytes():
+        while b'"done"' not in (tmp_path / "out" / "there" / MANIFEST).read_bytes():
             assert time.monotonic() < end
             time.sleep(0.002)
         return process

@@ -12,7 +12,7 @@ import pytest
 
 import vxtap
 from cli.conftest import FAULTS, capture, inner_rows
-from convert import last, lines, tree
+from convert import last, lines, states, tree
 from vxtap.conversion import Progress
 from vxtap.convert_report import ConvertReport
 
@@ -38,10 +38,6 @@ def out(tmp_path: Path) -> Path:
 
 def to_pcap(*paths: Path, out: Path, **how: Any) -> ConvertReport:
     return vxtap.convert(list(paths), out, **{"to": "pcap", **how})
-
-
-def states(report: ConvertReport) -> dict[str, str]:
-    return {os.path.basename(one.input): one.state for one in report.files}
 
 
 # ---------------------------------------------------------------- what is written, and where
@@ -158,7 +154,7 @@ def test_a_second_run_does_nothing(folder: Path, out: Path) -> None:
     assert set(states(second).values()) == {"skipped"}
     assert (second.frames, second.outputs) == (0, first.outputs)
     assert {name: (out / name).stat().st_mtime_ns for name in tree(out)} == times
-    assert len(lines(out)) == 3
+    assert [line["state"] for line in lines(out)].count("done") == 3
     assert str(second) == "0 of 3 files converted, 3 done before"
 
 
@@ -309,3 +305,10 @@ def test_progress(folder: Path, out: Path) -> None:
         failed=1,
     )
     assert [one.files for one in told] == sorted(one.files for one in told)
+
+
+def test_progress_where_nothing_is_to_do(folder: Path, out: Path) -> None:
+    told: list[Progress] = []
+    to_pcap(folder, out=out)
+    to_pcap(folder, out=out, progress=told.append)
+    assert told == [Progress(0, 0, 0, 0, 0)]

@@ -123,3 +123,32 @@ def test_names_that_are_no_text(one: Input, folder: Path) -> None:
     with Manifest(str(folder)) as manifest:
         manifest.add(entry(one, input=path, outputs={}))
     assert Manifest(str(folder)).still_valid(strange, "pcap", "some") is not None
+
+
+@pytest.mark.parametrize("name", ["/x.pcap", "../x.pcap", "a/../../x.pcap"])
+def test_an_output_that_lies_elsewhere(name: str, one: Input, folder: Path) -> None:
+    """No conversion writes such a line, and what it names would be removed."""
+    with Manifest(str(folder)) as manifest:
+        manifest.add(entry(one, outputs={name: 3}))
+    assert Manifest(str(folder)).earlier((one.path, "pcap")) == []
+
+
+def test_a_line_that_says_nothing_new(one: Input, folder: Path) -> None:
+    """Whether it does is seen but for the time that it took; that an output was another's in between is new."""
+    path = folder / MANIFEST
+    for name, seconds, count in ((one.path, 1.0, 1), (one.path, 2.0, 1), ("other", 1.0, 2), (one.path, 1.0, 3)):
+        with Manifest(str(folder)) as manifest:
+            manifest.add(entry(one, input=name, seconds=seconds))
+        assert path.read_bytes().count(b"\n") == count
+    assert Manifest(str(folder)).owner("a/x.pcap") == (one.path, "pcap")
+
+
+def test_announced(one: Input, folder: Path) -> None:
+    """What was announced must be done again, and its outputs are known."""
+    write_output(folder)
+    with Manifest(str(folder)) as manifest:
+        manifest.add(entry(one))
+        manifest.announce(entry(one), {"a/x.pcap": 3, "a/y.pcap": 3})
+    known = Manifest(str(folder))
+    assert known.still_valid(one, "pcap", "some") is None
+    assert known.earlier((one.path, "pcap")) == ["a/x.pcap", "a/y.pcap"]

@@ -18,7 +18,7 @@ import vxtap
 from build import TCP, Pcapng, eth, ipv4, pcap, tcp, udp, vxlan
 from cli.conftest import FAULTS, T0, capture, frame
 from convert import last, tree
-from vxtap import encoding, parquet
+from vxtap import batches, encoding, parquet, targets
 from vxtap.arrow import DEFAULT_COLUMNS, from_rows
 
 DATA = Path(__file__).parent.parent / "data"
@@ -129,11 +129,18 @@ def test_compressed(out: Path, tmp_path: Path) -> None:
     assert same(pq.read_table(out / "x.gz.parquet"), expected(LONG))
 
 
+def test_how_large_a_capture_is_of_which_there_is_a_part() -> None:
+    """With all columns, divided into folders, and by row groups of which two do not fit."""
+    width = sum(width for width, _, _ in parquet.Shape("all").widths)
+    assert parquet._PART // 2 // 2 // width * 16 >= targets._LEAST_OF_A_PART
+
+
 def test_what_the_documentation_says_of_files() -> None:
     page = (Path(__file__).parents[2] / "docs" / "convert.md").read_text()
     width = sum(width for width, _, _ in parquet.Shape().widths)
     rows = parquet._PART // (encoding.ROW_GROUP * width) * encoding.ROW_GROUP
     assert f"A file has at most {rows:,} rows with these columns" in page
+    assert f"up to {batches.MOST:,}: each thread holds one" in page
     assert f"rows of a row group at most ({encoding.ROW_GROUP:,})" in page
     assert f"\n`{' '.join(DEFAULT_COLUMNS)}`\n" in page
 
@@ -268,6 +275,7 @@ def test_folders_that_lead_to_an_input_are_part_of_its_name(out: Path, tmp_path:
         ({"partition": "hour"}, "partition: expected 'day' or 'vni', got 'hour'"),
         ({"partition": "day", "columns": ["vni"]}, "partition: 'day' needs the column 'ts'"),
         ({"partition": "vni", "columns": ["vni"]}, "partition: 'vni' leaves no column"),
+        ({"row_group": (1 << 24) + 1}, "row_group: expected a number of rows, 1 to 16,777,216"),
         ({"row_group": 0}, "row_group: expected a number of rows"),
         ({"row_group": "1"}, "row_group: expected a number of rows"),
     ],

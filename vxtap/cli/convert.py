@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vxtap.cli.progress import Bar
-from vxtap.cli.text import FOUND_SOMETHING, give_json, options_of, say, source_hints, strict_status
+from vxtap.cli.text import FOUND_SOMETHING, give_json, options_of, say, source_hints, strict_status_of
 from vxtap.conversion import make_recipe, run_convert
 from vxtap.source import printable
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _UNREADABLE = 3
 # Files of which something is said, of each kind.
-_MOST_FILES = 20
+_MOST_FILES = 10
 
 
 def _title(state: Progress) -> str:
@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
         def advance(state: Progress) -> None:
             bar.advance(state.bytes, state.bytes_total, _title(state))
 
-        report = run_convert(args.input, args.output, recipe, options.workers, advance if bar.wanted else None)
+        told = advance if bar.wanted else None
+        report = run_convert(args.input, args.output, recipe, options.workers, told, again=args.again)
     if args.json:
         give_json(report.to_dict())
     if not args.quiet:
@@ -65,4 +66,5 @@ def run(args: argparse.Namespace) -> int:
         say(f"vxtap: {error}")
     if report.failed:
         return _UNREADABLE
-    return FOUND_SOMETHING if args.strict and any(map(strict_status, report.reports)) else 0
+    bad = any(one.counts and strict_status_of(one.counts) for one in report.files)
+    return FOUND_SOMETHING if args.strict and bad else 0

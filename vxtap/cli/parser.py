@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from vxtap._version import __version__
+from vxtap.forms import ADDRESSES, FORMS, PARTITIONS
 from vxtap.options import DEDUP, DEFAULT_PORTS, ETHERNET_MTU, GAP, IDLE, MOST_FLOWS, WINDOW
 from vxtap.tunnels import PLAIN, TUNNELS, VXLAN
 
@@ -206,9 +207,7 @@ def _add_convert(commands: _Commands, common: argparse.ArgumentParser) -> None:
         "input", metavar="PATH", nargs="+", help="a file, a folder with those in it, or a wildcard ('**' for folders)"
     )
     convert.add_argument("-o", "--output", metavar="DIR", required=True, help="the folder to write to")
-    convert.add_argument(
-        "--to", choices=("pcap", "pcapng", "parquet"), default="parquet", help="what to write (default parquet)"
-    )
+    convert.add_argument("--to", choices=FORMS, default="parquet", help="what to write (default parquet)")
     convert.add_argument(
         "--workers", "-j", type=int, metavar="N", help="threads (default: as many as there are cores at hand)"
     )
@@ -219,10 +218,12 @@ def _add_convert(commands: _Commands, common: argparse.ArgumentParser) -> None:
         help="of Parquet files, or 'all' (default: the useful ones; docs/convert.md has them)",
     )
     convert.add_argument(
-        "--addresses", choices=("text", "binary"), default="text", help="how Parquet files have them (default text)"
+        "--addresses", choices=ADDRESSES, default="text", help="how Parquet files have them (default text)"
     )
     convert.add_argument(
-        "--partition", choices=("day", "vni"), help="write Parquet files into folders such as day=2026-11-24, or vni=7"
+        "--partition",
+        choices=tuple(PARTITIONS),
+        help="write Parquet files into folders such as day=2026-11-24, or vni=7",
     )
     convert.add_argument("--row-group", type=int, metavar="ROWS", help="rows of a row group of Parquet files at most")
     convert.add_argument(
@@ -235,6 +236,7 @@ def _add_convert(commands: _Commands, common: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write inner packets that have no Ethernet header behind one that is made up (pcap, pcapng)",
     )
+    convert.add_argument("--again", action="store_true", help="do everything again, also what was done before")
     convert.set_defaults(run=_lazily("convert"))
 
 

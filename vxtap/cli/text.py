@@ -60,8 +60,13 @@ def about_output(name: str, report: Report) -> str:
 
 def strict_status(report: Report) -> int:
     """The exit status under ``--strict``."""
-    bad = report.decapsulated == 0 or (report.skipped + report.kept)["malformed"] or report.truncated
-    return FOUND_SOMETHING if bad else 0
+    return strict_status_of(report.to_dict())
+
+
+def strict_status_of(counts: dict[str, Any]) -> int:
+    """The same of a report as `Report.to_dict` tells it, also long ago."""
+    malformed = any(counts.get(kind, {}).get("malformed") for kind in ("skipped", "kept"))
+    return FOUND_SOMETHING if not counts.get("decapsulated") or malformed or counts.get("truncated") else 0
 
 
 # A capture filter on the port lets only first fragments through.
