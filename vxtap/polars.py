@@ -88,7 +88,7 @@ def _read(
     if predicate is not None:
         wanted = (*names, *(name for name in predicate.meta.root_names() if name not in names))
         if n_rows is None:
-            asked = _narrowed(asked, where_of(predicate))
+            asked = {**asked, "where": where_of(predicate, asked.get("where"))}
     left = n_rows
     if left is not None:
         size = max(1, min(size, left))
@@ -101,11 +101,3 @@ def _read(
             left = None if left is None else left - batch.num_rows
             frame = frame if predicate is None else frame.filter(predicate)
             yield frame.select(names)
-
-
-def _narrowed(asked: dict[str, Any], where: str) -> dict[str, Any]:
-    """The options with another condition."""
-    if not where:
-        return asked
-    given = asked.get("where")
-    return {**asked, "where": f"({given}) and ({where})" if given else where}
