@@ -336,8 +336,8 @@ def open(
         UDP destination ports that are taken for VXLAN.
     vni : int or iterable of int, optional
         Only these; frames of others are counted as ``filtered``.
-    columns : iterable of str, optional
-        Only these columns of the record, in this order: less is parsed, and less is stored.
+    columns : iterable of str, or "all", optional
+        Only these columns of the record, in this order: less is parsed, and less is stored. By default all.
     frames : {"decapsulated", "all"}
         With "all", skipped frames are rows too.
     strict : bool
