@@ -355,5 +355,4 @@ def flows(
     _check_of_rows(options)
     table = FlowTable(idle=idle, most=most)
     batches = _in_order(packets) if isinstance(packets, np.ndarray) else packets
-    parts = [table.take(batch) for batch in batches]  # type: ignore[union-attr, arg-type]
-    return best([*parts, table.rest()], "first")
+    return best([*map(table.take, batches), table.rest()], "first")  # type: ignore[arg-type]
