@@ -8,13 +8,16 @@ from vxtap import arrow
 from vxtap.batches import BATCH, check_size
 from vxtap.extras import need
 from vxtap.frames import polars_frame, polars_schema
+from vxtap.options import DEFAULT_PORTS
 from vxtap.pushdown import where_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Unpack
 
     import polars as pl
 
+    from vxtap.options import Numbers, OuterOptions
     from vxtap.source import Source, Sources
 
 
@@ -24,7 +27,12 @@ def scan(
     columns: Iterable[str] | None = "all",
     addresses: Literal["text", "binary"] = "text",
     batch_size: int | None = None,
-    **options: Any,
+    ports: Numbers = DEFAULT_PORTS,
+    vni: Numbers | None = None,
+    strict: bool = False,
+    workers: int | None = None,
+    split: int | str | None = None,
+    **outer: Unpack[OuterOptions],
 ) -> pl.LazyFrame:
     """Read captures as a lazy frame.
 
@@ -42,7 +50,7 @@ def scan(
         Addresses as strings, or as bytes in network order.
     batch_size : int, optional
         Rows that are read at a time, where polars does not say.
-    **options
+    ports, vni, strict, workers, split, where, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.scan`.
 
     Returns
@@ -66,8 +74,10 @@ def scan(
     """
     need("polars", extra="polars")
     plugins = need("polars.io.plugins", extra="polars")
-    shape, _ = arrow.prepared(columns, addresses, **options)
-    asked = {"addresses": addresses, **options}
+    need("pyarrow", extra="polars")
+    given: dict[str, Any] = {"ports": ports, "vni": vni, "strict": strict, "workers": workers, "split": split, **outer}
+    shape, _ = arrow.prepared(columns, addresses, **given)
+    asked = {"addresses": addresses, **given}
     most = BATCH if batch_size is None else check_size(batch_size)
 
     def source(
