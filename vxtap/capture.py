@@ -151,6 +151,7 @@ class Capture:
         from vxtap.frames import pandas_frame
 
         need("pandas", extra="pandas")
+        need("pyarrow", extra="pandas")
         return pandas_frame(self.to_arrow(addresses=addresses), categories=categories)
 
     def to_polars(self, *, addresses: Literal["text", "binary"] = "text") -> pl.DataFrame:
@@ -177,6 +178,7 @@ class Capture:
         from vxtap.frames import polars_frame
 
         need("polars", extra="polars")
+        need("pyarrow", extra="polars")
         return polars_frame(self.to_arrow(addresses=addresses))
 
     def _finish(self) -> None:
