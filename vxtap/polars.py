@@ -12,7 +12,7 @@ from vxtap.options import DEFAULT_PORTS
 from vxtap.pushdown import where_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Unpack
 
     import polars as pl
@@ -72,22 +72,26 @@ def scan(
     >>> packets = vxtap.polars.scan("nva.pcap")
     >>> packets.filter(vni=7).group_by("src").len().collect()
     """
-    need("polars", extra="polars")
     plugins = need("polars.io.plugins", extra="polars")
     need("pyarrow", extra="polars")
     given: dict[str, Any] = {"ports": ports, "vni": vni, "strict": strict, "workers": workers, "split": split, **outer}
     shape, _ = arrow.prepared(columns, addresses, **given)
-    asked = {"addresses": addresses, **given}
     most = BATCH if batch_size is None else check_size(batch_size)
+    reader = _reader(sources, shape.columns, most, {"addresses": addresses, **given})
+    made: pl.LazyFrame = plugins.register_io_source(reader, schema=polars_schema(shape))
+    return made
+
+
+def _reader(sources: Any, columns: tuple[str, ...], most: int, asked: Any) -> Callable[..., Iterator[pl.DataFrame]]:
+    """What polars calls for each run of a query."""
 
     def source(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, size: int | None
     ) -> Iterator[pl.DataFrame]:
-        names = shape.columns if with_columns is None else tuple(with_columns)
+        names = columns if with_columns is None else tuple(with_columns)
         yield from _read(sources, names, predicate, n_rows, size=size or most, asked=asked)
 
-    made: pl.LazyFrame = plugins.register_io_source(source, schema=polars_schema(shape))
-    return made
+    return source
 
 
 def _read(
