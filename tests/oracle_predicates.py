@@ -25,6 +25,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 NAT = -(1 << 63)
+#: Columns of 64 bits: a negative number beside them is read as tables have it, where they have a sign.
+LONG = ("frame", "offset", "flow")
 
 
 class Number(NamedTuple):
@@ -160,11 +162,20 @@ def holds(tree: Tree, row: Row) -> bool:
     if isinstance(tree, Not):
         return not holds(tree.inner, row)
     if isinstance(tree, In):
-        return within(value_of(tree.operand, row), tree.values) != tree.negated
-    values = [value_of(operand, row) for operand in tree.operands]
+        values = [beside(tree.operand, one) for one in tree.values]
+        return within(value_of(tree.operand, row), values) != tree.negated
     if not tree.comparisons:
-        return values != [0]
-    return all(map(compare, tree.comparisons, values, values[1:]))
+        return value_of(tree.operands[0], row) != 0
+    pairs = zip(tree.comparisons, tree.operands, tree.operands[1:], strict=False)
+    return all(compare(how, value_of(beside(b, a), row), value_of(beside(a, b), row)) for how, a, b in pairs)
+
+
+def beside(column: Operand, found: Any) -> Any:
+    """What stands beside a column; a negative number beside 64 bits is the same bits without a sign."""
+    name = getattr(column.column if isinstance(column, Masked) else column, "name", "")
+    if name in LONG and isinstance(found, Number) and NAT <= found.value < 0:
+        return Number(found.value + (1 << 64))
+    return found
 
 
 def value_of(operand: Operand, row: Row) -> Value:

@@ -16,6 +16,7 @@ import compare
 import everything
 import vxtap
 from oracle_predicates import (
+    LONG,
     And,
     Chain,
     Column,
@@ -106,7 +107,8 @@ class Grower:
         seen = self.seen(name)
         if seen is None:
             return Number(self.draw(ANY_NUMBER))
-        return Number(seen + self.pick(NEAR))
+        near = seen + self.pick(NEAR)
+        return Number(near - (1 << 64) if name in LONG and near >> 63 == 1 and self.coin() else near)
 
     def number_column(self) -> Column:
         return Column(self.pick(self.usual if self.coin() else self.columns))

@@ -39,8 +39,8 @@ LAYERS = (
     "vxtap._core vxtap._facts vxtap._merge vxtap._flows vxtap._columns",
     "vxtap._parts",
     "vxtap._version vxtap.forms vxtap.encoding vxtap.errors vxtap.enums vxtap.memory vxtap.layout vxtap.groups"
-    " vxtap.blocks vxtap.ahead",
-    "vxtap.codecs",
+    " vxtap.blocks",
+    "vxtap.codecs vxtap.ahead",
     "vxtap.compressed vxtap.extras vxtap.constraints vxtap.happenings vxtap.lengths vxtap.advice",
     "vxtap.tables vxtap.source vxtap.address vxtap.community vxtap.tunnels vxtap.evidence vxtap.corridor vxtap.roughly"
     " vxtap.sides",

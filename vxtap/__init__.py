@@ -105,7 +105,7 @@ _HOMES = {
     "enums": ("Flag", "LinkType", "Status", "Tunnel"),
 }
 # Modules that are used by their own name, as `vxtap.arrow.schema`.
-_PARTS = ("arrow", "dask", "polars")
+_PARTS = ("arrow", "dask", "polars", "where")
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 
@@ -121,4 +121,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted((*__all__, *_PARTS))

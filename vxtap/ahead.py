@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
+
+from vxtap.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +24,18 @@ _BEFORE = 1 << 20
 # Bytes of a block, and how many blocks go round: those of two cores stay in a cache that they share.
 _BLOCK, _BLOCKS = 256 << 10, 8
 # Threads at a time in all: many sources side by side keep all cores busy anyway, and each thread takes memory.
-_THREADS = threading.BoundedSemaphore(8)
+_MOST = 8
+_THREADS = threading.BoundedSemaphore(_MOST)
+
+
+def _renew() -> None:
+    """In a forked process there are no threads, whatever was taken for them."""
+    global _THREADS  # noqa: PLW0603
+    _THREADS = threading.BoundedSemaphore(_MOST)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
 
 
 class Ahead:
@@ -46,9 +61,21 @@ class Ahead:
         self._stop: Callable[[], object] = _nothing
         self._error: BaseException | None = None
         self._ended = False
+        self._process = os.getpid()
 
     def readinto(self, buffer: memoryview, /) -> int:
-        """Read what is there now, at least a byte: how many, 0 at the end."""
+        """Read what is there now, at least a byte: how many, 0 at the end.
+
+        Raises
+        ------
+        UnsupportedError
+            In a process that was forked behind the begin of the thread, which is not there.
+        """
+        if self._thread is not None and os.getpid() != self._process:
+            raise UnsupportedError(
+                "a compressed capture was half read when this process was forked, and what unpacks it is not here:"
+                " open it again, or read with workers=1"
+            )
         if self._thread is None and not (self._count >= _BEFORE and self._start()):
             count = self._readinto(buffer)
             self._count += count
@@ -84,34 +111,56 @@ class Ahead:
     def _start(self) -> bool:
         if not _THREADS.acquire(blocking=False):
             return False
-        for _ in range(_BLOCKS):
-            self._free.put(memoryview(bytearray(_BLOCK)))
-        stop = threading.Event()
-        self._stop = weakref.finalize(self, _end, stop, self._free)
-        work = self._readinto, self._filled, self._free, stop
-        self._thread = threading.Thread(target=_work, args=work, name="vxtap ahead", daemon=True)
+        slot = [_THREADS]
+        stop, free = threading.Event(), self._free
+        work = self._readinto, self._filled, free, stop, slot
+        thread = threading.Thread(target=_work, args=work, name="vxtap ahead", daemon=True)
         try:
-            self._thread.start()
-        except RuntimeError:  # none is to be had: not asked again soon
-            _THREADS.release()
-            self._thread, self._free, self._count = None, SimpleQueue(), 0
-        return self._thread is not None
+            for _ in range(_BLOCKS):
+                free.put(memoryview(bytearray(_BLOCK)))
+            self._process = os.getpid()
+            self._stop = weakref.finalize(self, _end, stop, free)
+            thread.start()
+        except BaseException as error:  # a signal too, which may come when the thread has begun
+            stop.set()
+            free.put(None)
+            if thread.ident is not None:
+                thread.join()
+            _give_back(slot)
+            self._free, self._count = SimpleQueue(), 0  # not asked again soon
+            if not isinstance(error, RuntimeError):  # none is to be had
+                raise
+            return False
+        self._thread = thread
+        return True
 
     def close(self) -> None:
         """End the thread: nobody uses what is read by the time this comes back."""
         self._stop()
-        if self._thread is not None and self._thread.ident is not None:  # a signal may come before it is there
+        if self._thread is not None:
             self._thread.join()
 
 
-def _work(readinto: Callable[[memoryview], int], filled: Filled, free: Free, stop: threading.Event) -> None:
+def _give_back(slot: list[threading.BoundedSemaphore]) -> None:
+    """End what a thread counts for, once."""
+    with suppress(IndexError):
+        slot.pop().release()
+
+
+def _work(
+    readinto: Callable[[memoryview], int],
+    filled: Filled,
+    free: Free,
+    stop: threading.Event,
+    slot: list[threading.BoundedSemaphore],
+) -> None:
     """What the thread does. It holds nothing of its reader, so that one which nobody closes can go."""
     try:
         while (block := free.get()) is not None and not stop.is_set():
             if not _fill(readinto, block, filled):
                 break
     finally:
-        _THREADS.release()
+        _give_back(slot)
 
 
 def _fill(readinto: Callable[[memoryview], int], block: memoryview, filled: Filled) -> bool:

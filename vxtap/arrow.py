@@ -167,14 +167,45 @@ class Scan:
         return need("pyarrow", extra="arrow").Table.from_batches(list(self), self.schema)
 
     def to_pandas(self, *, categories: bool = False) -> pd.DataFrame:
-        """Read all that is left into a data frame of pandas; see `Capture.to_pandas`."""
+        """Read all that is left into a data frame of pandas.
+
+        Parameters
+        ----------
+        categories : bool
+            Texts as categories, which take less memory and time.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `Capture.to_pandas` gives it.
+
+        Raises
+        ------
+        FormatError, OSError
+            As `read_all`.
+        UnsupportedError
+            Where pandas is not installed.
+        """
         from vxtap.frames import pandas_frame  # only here, and below: others need no data frames
 
         need("pandas", extra="pandas")
         return pandas_frame(self.read_all(), categories=categories)
 
     def to_polars(self) -> pl.DataFrame:
-        """Read all that is left into a data frame of polars; see `Capture.to_polars`."""
+        """Read all that is left into a data frame of polars.
+
+        Returns
+        -------
+        polars.DataFrame
+            As `Capture.to_polars` gives it.
+
+        Raises
+        ------
+        FormatError, OSError
+            As `read_all`.
+        UnsupportedError
+            Where polars is not installed.
+        """
         from vxtap.frames import polars_frame
 
         need("polars", extra="polars")
@@ -216,7 +247,27 @@ def prepared(
     split: int | str | None = None,
     **outer: Unpack[OuterOptions],
 ) -> tuple[Shape, Options]:
-    """Check what a scan is asked for, before anything is opened: see `scan`."""
+    """Check what a scan is asked for, before anything is opened.
+
+    Parameters
+    ----------
+    columns, addresses, ports, vni, strict, workers, split
+        As for `scan`.
+    **outer
+        The other options of `scan`.
+
+    Returns
+    -------
+    tuple of (Shape, Options)
+        How its tables look, and how captures are read for them.
+
+    Raises
+    ------
+    OptionError
+        For options that make no sense.
+    UnsupportedError
+        Where pyarrow is not installed.
+    """
     need("pyarrow", extra="arrow")
     shape = Shape(columns, addresses=addresses)
     own: dict[str, Any] = {"columns": shape.columns, "strict": strict}

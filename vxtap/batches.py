@@ -215,7 +215,23 @@ def from_rows(rows: Packets, *, columns: Iterable[str] | None = None, addresses:
 
 
 def check_size(size: int) -> int:
-    """A number of rows."""
+    """Check how many rows a batch may have.
+
+    Parameters
+    ----------
+    size : int
+        As it was given.
+
+    Returns
+    -------
+    int
+        The same, of Python's own type.
+
+    Raises
+    ------
+    OptionError
+        For anything but a number from 1 to `MOST`.
+    """
     if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 1 <= size <= MOST:
         raise OptionError(f"batch_size: expected a number of rows, 1 to {MOST:,}, got {size!r}")
     return int(size)

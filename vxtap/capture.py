@@ -151,6 +151,7 @@ class Capture:
         from vxtap.frames import pandas_frame
 
         need("pandas", extra="pandas")
+        need("pyarrow", extra="pandas")
         return pandas_frame(self.to_arrow(addresses=addresses), categories=categories)
 
     def to_polars(self, *, addresses: Literal["text", "binary"] = "text") -> pl.DataFrame:
@@ -177,6 +178,7 @@ class Capture:
         from vxtap.frames import polars_frame
 
         need("polars", extra="polars")
+        need("pyarrow", extra="polars")
         return polars_frame(self.to_arrow(addresses=addresses))
 
     def _finish(self) -> None:
@@ -336,8 +338,8 @@ def open(
         UDP destination ports that are taken for VXLAN.
     vni : int or iterable of int, optional
         Only these; frames of others are counted as ``filtered``.
-    columns : iterable of str, optional
-        Only these columns of the record, in this order: less is parsed, and less is stored.
+    columns : iterable of str, or "all", optional
+        Only these columns of the record, in this order: less is parsed, and less is stored. By default all.
     frames : {"decapsulated", "all"}
         With "all", skipped frames are rows too.
     strict : bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING, Protocol
 
 from vxtap.blocks import DamagedError, RefusedError
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 #: Bytes read at a time. 64 to 256 KiB stay in the processor's cache while they are parsed; larger blocks are slower.
 BLOCK = 256 << 10
+# Bytes of a member that are fed first; then twice as many, and so on: what lies behind the end of a small member is
+# not handed on to be given back.
+_FIRST = 512
+_ZEROS = re.compile(rb"\0*")
 
 
 class Reader(Protocol):
@@ -75,7 +80,9 @@ class Unpacked:
         self._at_once = at_once
         self._late: VxtapError | OSError | None = None  # what went wrong behind what was given last
         self._file = _Prefixed(start, reader)
-        self._packed = b""  # read, and fed to no decoder yet
+        self._packed = b""  # read last
+        self._at = 0  # in that: what lies behind was fed to no decoder yet
+        self._step = _FIRST  # bytes that are fed next
         self._skip = 0  # bytes of a skippable frame that are still to come
         self._decoder: Decoder | None = None
         self._offset = 0
@@ -121,7 +128,8 @@ class Unpacked:
                 self._offset += len(data)
                 return data
             if self._decoder.eof:
-                self._packed, self._decoder = self._decoder.unused, None
+                self._at -= len(self._decoder.unused)
+                self._decoder = None
             elif self._error is None and not self._feed(self._decoder):
                 self.cut = True
                 return b""
@@ -136,53 +144,60 @@ class Unpacked:
             raise self._refused(f" {error}:") from None
 
     def _feed(self, decoder: Decoder) -> bool:
-        if not self._more():
+        if self._at == len(self._packed) and not self._more():
             return False
-        decoder.feed(self._packed)
-        self._packed = b""
+        end = min(self._at + self._step, len(self._packed))
+        decoder.feed(self._packed[self._at : end])
+        self._at = end
+        self._step = min(2 * self._step, BLOCK)
         return True
 
     def _more(self) -> bool:
         data = self._file.read(BLOCK)
         if data is None:
             raise BlockingIOError(f"{self._name}: nothing to read yet, and the file object does not wait for it")
-        self._packed += data
+        self._packed = self._packed[self._at :] + data
+        self._at = 0
         return len(data) > 0
 
     def _next(self) -> bool:
         """Go on with the next member; False at the end."""
         while True:
-            passed = min(self._skip, len(self._packed))
+            passed = min(self._skip, len(self._packed) - self._at)
             self._skip -= passed
-            self._packed = self._packed[passed:].lstrip(b"" if self._skip else b"\0")
-            if len(self._packed) < SKIPPABLE and self._more():  # no member is shorter
+            self._at += passed
+            if not self._skip and (zeros := _ZEROS.match(self._packed, self._at)):
+                self._at = zeros.end()
+            if len(self._packed) - self._at < SKIPPABLE and self._more():  # no member is shorter
                 continue
-            if not self._packed:
+            head = self._packed[self._at : self._at + SKIPPABLE]
+            if not head:
                 self.cut = self._skip > 0
                 return False
-            if not is_skippable(self._packed):
+            if not is_skippable(head):
                 break
-            if len(self._packed) < SKIPPABLE:
+            if len(head) < SKIPPABLE:
                 self.cut = True
                 return False
-            self._skip = SKIPPABLE + int.from_bytes(self._packed[MAGIC:SKIPPABLE], "little")
-        self._begin()
+            self._skip = SKIPPABLE + int.from_bytes(head[MAGIC:], "little")
+        self._begin(head)
         return True
 
-    def _begin(self) -> None:
+    def _begin(self, head: bytes) -> None:
         """Have a decoder for the member that begins here."""
-        codec = codec_of(self._packed) or self.codec
+        codec = codec_of(head) or self.codec
         if codec is None:
             raise self._damaged("a skippable frame, and nothing that is known behind it")
         self.codec = codec
         if codec.decoder is None:
             raise self._refused(":")
         try:
-            self._decoder = codec.decoder()
+            decoder = codec.decoder()
         except ImportError:
             raise self._refused(f": {missing(codec)}, or") from None
-        self._decoder.feed(self._packed)
-        self._packed = b""
+        self._step = _FIRST
+        self._feed(decoder)
+        self._decoder = decoder
 
     def _damaged(self, reason: str, more: int = 0) -> FormatError:
         offset = self._offset + more

@@ -13,7 +13,7 @@ from vxtap import _flows
 from vxtap.errors import OptionError, VxtapError
 from vxtap.layout import FLOW, PACKET
 from vxtap.merging import Merged
-from vxtap.options import DEFAULT_PORTS, IDLE, Options, only_outer, parse_duration
+from vxtap.options import DEFAULT_PORTS, IDLE, Options, OuterOptions, only_outer, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import SupportsIndex, Unpack
 
     from vxtap.merge_report import MergeReport
-    from vxtap.options import Duration, Numbers, OuterOptions
+    from vxtap.options import Duration, Numbers
     from vxtap.source import Source, Sources
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -190,6 +190,14 @@ def _are_sources(value: object) -> bool:
     return is_object or hasattr(value, "read") or not isinstance(value, Iterable)
 
 
+def _check_of_rows(options: Options) -> None:
+    """Options of sources say nothing of rows that are there."""
+    usual = Options()
+    for name in ("ports", "vni", "dedup", *OuterOptions.__annotations__):
+        if getattr(options, name) != getattr(usual, name):
+            raise OptionError(f"{name}: is for sources, and these are rows: give it to what reads them")
+
+
 class Conversations:
     """The conversations of sources, given as they end. Use it as a context manager, and iterate once.
 
@@ -344,7 +352,7 @@ def flows(
             if found.error is not None:
                 raise found.error
             return rows
+    _check_of_rows(options)
     table = FlowTable(idle=idle, most=most)
     batches = _in_order(packets) if isinstance(packets, np.ndarray) else packets
-    parts = [table.take(batch) for batch in batches]  # type: ignore[union-attr, arg-type]
-    return best([*parts, table.rest()], "first")
+    return best([*map(table.take, batches), table.rest()], "first")  # type: ignore[arg-type]

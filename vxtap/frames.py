@@ -18,13 +18,48 @@ if TYPE_CHECKING:
 
 
 def table_of(run: Run, dtype: np.dtype[np.void], addresses: str) -> pa.Table:
-    """All that is left of a run whose rows are of this dtype."""
+    """Read all that is left of a run into a table.
+
+    Parameters
+    ----------
+    run : Run
+        As for `vxtap.batches.record_batches`.
+    dtype : numpy.dtype
+        Of its rows: `vxtap.PACKET`, or some of its columns.
+    addresses : {"text", "binary"}
+        As for `vxtap.scan`.
+
+    Returns
+    -------
+    pyarrow.Table
+        One chunk a batch, memory of its own.
+
+    Raises
+    ------
+    UnsupportedError
+        Where pyarrow is not installed.
+    Exception
+        `run.error`.
+    """
     shape = Shape(dtype.names, addresses=addresses, dtype=dtype)
     return need("pyarrow", extra="arrow").Table.from_batches(record_batches(run, shape), shape.schema)
 
 
 def pandas_frame(table: pa.Table, *, categories: bool) -> pd.DataFrame:
-    """A table for pandas, addresses as strings or categories."""
+    """Make a data frame of pandas.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Its dictionaries are addresses as text.
+    categories : bool
+        Leave them so: as categories. If not, they become strings.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Times as ``datetime64[ns, UTC]``, numbers as ``int16`` to ``int64``; a copy, where pyarrow needs one.
+    """
     pa = need("pyarrow", extra="pandas")
     if not categories:
         texts = [field.with_type(pa.utf8()) if _is_text(field) else field for field in table.schema]
@@ -37,7 +72,18 @@ def _is_text(field: pa.Field) -> bool:
 
 
 def polars_frame(data: pa.Table | pa.RecordBatch) -> pl.DataFrame:
-    """A table or batch for polars, addresses as strings."""
+    """Make a data frame of polars.
+
+    Parameters
+    ----------
+    data : pyarrow.Table or pyarrow.RecordBatch
+        Its dictionaries are addresses as text, and become strings.
+
+    Returns
+    -------
+    polars.DataFrame
+        Times as ``Datetime("ns", "UTC")``, numbers as ``Int16`` to ``Int64``; it may share memory with `data`.
+    """
     pl = need("polars", extra="polars")
     pa = need("pyarrow", extra="polars")
     batches = data.to_batches() if isinstance(data, pa.Table) else [data]
@@ -58,6 +104,17 @@ def _series(name: str, column: Any) -> pl.Series:
 
 
 def polars_schema(shape: Shape) -> pl.Schema:
-    """What polars makes of columns, without any rows."""
+    """Tell what polars makes of columns, without any rows.
+
+    Parameters
+    ----------
+    shape : Shape
+        What the columns are.
+
+    Returns
+    -------
+    polars.Schema
+        The schema of what `polars_frame` makes of them.
+    """
     pa = need("pyarrow", extra="polars")
     return polars_frame(pa.Table.from_batches([], shape.schema)).schema

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     Found: TypeAlias = "Node | Operand | Literal"
     _Value = TypeVar("_Value")
 
-#: Parentheses within each other, and values of a list, at most.
-MOST_DEPTH, MOST_LISTED = 50, 65_536
+#: Parentheses within each other, and values of a list, at most; words and signs of a text, which bound all else in it.
+MOST_DEPTH, MOST_LISTED, MOST_PIECES = 50, 65_536, 262_144
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -60,13 +60,15 @@ class Parser:
     def __init__(self, text: str) -> None:
         self.columns: dict[str, Column] = {}
         self._text = text
-        self._tokens = list(tokens_of(text))
-        self._at = 0
-        self._depth = 0
+        self._tokens = tokens_of(text)
+        self._next = next(self._tokens)
+        self._count = self._depth = 0
 
-    @property
-    def _next(self) -> Token:
-        return self._tokens[self._at]
+    def _go_on(self) -> None:
+        self._count += 1
+        if self._count > MOST_PIECES:
+            self._fail(self._next.position, f"more than {MOST_PIECES:,} words and signs")
+        self._next = next(self._tokens)
 
     def _fail(self, position: int, message: str) -> NoReturn:
         fail(self._text, position, message)
@@ -76,7 +78,7 @@ class Parser:
         token = self._next
         if token.kind not in ("sign", "keyword") or token.text not in texts:
             return None
-        self._at += 1
+        self._go_on()
         return token
 
     def _expect(self, text: str, why: str) -> None:
@@ -180,7 +182,7 @@ class Parser:
         token = self._next
         if token.kind != "word" or token.text not in BY_NAME:
             return Literal(tuple(self._values()))
-        self._at += 1
+        self._go_on()
         column = self.columns.setdefault(token.text, BY_NAME[token.text])
         return Operand(column, column.full[1], token.position)
 
@@ -188,7 +190,7 @@ class Parser:
         token = self._next
         if token.kind not in ("word", "quoted"):
             self._fail(token.position, f"expected {what}{self._instead()}")
-        self._at += 1
+        self._go_on()
         return token
 
     def _values(self, what: str = "a column or a value") -> Iterator[Token]:

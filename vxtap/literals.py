@@ -46,6 +46,7 @@ _TIME = re.compile(
     re.ASCII,
 )
 _NS, _DAY, _EPOCH = 1_000_000_000, 86_400, 719_163  # the last: day number of 1970-01-01
+_LONG = 8  # bytes
 _NAT = 1 << 63  # what is added to a time, so that the least value is 0
 
 
@@ -67,7 +68,8 @@ def names_of(column: Column) -> dict[str, int]:
 def _number(column: Column, text: str) -> int:
     number = _integer(text)
     if number is not None:
-        return number
+        is_signed = column.size == _LONG and -1 << 63 <= number < 0  # as tables have such columns
+        return number + (1 << 64) if is_signed else number
     names = names_of(column)
     name = text.lower().replace("-", "_")
     if name in names:

@@ -17,8 +17,9 @@ from vxtap.options import DEFAULT_PORTS, WINDOW, Options, only_outer
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
+    from typing import Unpack
 
-    from vxtap.options import Duration, Numbers
+    from vxtap.options import Duration, Numbers, OuterOptions
     from vxtap.passes import RowPass
     from vxtap.rewrite import Progress
     from vxtap.sink import Target
@@ -26,6 +27,21 @@ if TYPE_CHECKING:
 
     _Inputs = Source | list[Sources] | tuple[Sources, ...]
     Packets = np.ndarray[tuple[int], np.dtype[np.void]]
+
+    class _MergeOptions(OuterOptions, total=False):
+        """What `merge` takes by name, for type checkers; its signature tells what is usual."""
+
+        dedup: Duration | None
+        window: Duration
+        align: bool
+        ports: Numbers
+        vni: Numbers | None
+        format: Literal["pcap", "pcapng"] | None
+        ethernet: bool
+        strict: bool
+        workers: int | None
+        progress: Progress | None
+
 
 #: Rows of a batch where nobody says how many.
 BATCH = 1 << 16
@@ -162,9 +178,9 @@ class Merged:
 
 
 @overload
-def merge(sources: _Inputs, dest: None = None, **options: Any) -> Merged: ...
+def merge(sources: _Inputs, dest: None = None, **options: Unpack[_MergeOptions]) -> Merged: ...
 @overload
-def merge(sources: _Inputs, dest: Target, **options: Any) -> MergeReport: ...
+def merge(sources: _Inputs, dest: Target, **options: Unpack[_MergeOptions]) -> MergeReport: ...
 def merge(
     sources: _Inputs,
     dest: Target | None = None,
@@ -179,7 +195,7 @@ def merge(
     strict: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
-    **outer: Any,
+    **outer: Unpack[OuterOptions],
 ) -> MergeReport | Merged:
     """Bring the inner packets of several captures together, in order of time.
 

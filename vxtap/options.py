@@ -68,7 +68,7 @@ def _number(value: Numbers, what: str, low: int, high: int) -> int:
 
 
 def _columns(value: Iterable[str] | None) -> tuple[str, ...] | None:
-    if value is None:
+    if value is None or (isinstance(value, str) and value == "all"):
         return None
     try:
         columns = (value,) if isinstance(value, str) else tuple(value)
@@ -186,7 +186,7 @@ class Options:
         Seconds, on the clock of the capture, that fragments wait for the rest of their datagram.
     fragment_memory : int or str
         Memory for fragments that wait, in bytes or as text such as '16MiB'; when it is full the oldest go.
-    columns : iterable of str, optional
+    columns : iterable of str, or "all", optional
         Only these columns of the record, in this order.
     frames : {"decapsulated", "all"}
         With "all", skipped frames are rows too, and `status` says why.

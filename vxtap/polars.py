@@ -8,13 +8,16 @@ from vxtap import arrow
 from vxtap.batches import BATCH, check_size
 from vxtap.extras import need
 from vxtap.frames import polars_frame, polars_schema
+from vxtap.options import DEFAULT_PORTS
 from vxtap.pushdown import where_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Unpack
 
     import polars as pl
 
+    from vxtap.options import Numbers, OuterOptions
     from vxtap.source import Source, Sources
 
 
@@ -24,7 +27,12 @@ def scan(
     columns: Iterable[str] | None = "all",
     addresses: Literal["text", "binary"] = "text",
     batch_size: int | None = None,
-    **options: Any,
+    ports: Numbers = DEFAULT_PORTS,
+    vni: Numbers | None = None,
+    strict: bool = False,
+    workers: int | None = None,
+    split: int | str | None = None,
+    **outer: Unpack[OuterOptions],
 ) -> pl.LazyFrame:
     """Read captures as a lazy frame.
 
@@ -42,7 +50,7 @@ def scan(
         Addresses as strings, or as bytes in network order.
     batch_size : int, optional
         Rows that are read at a time, where polars does not say.
-    **options
+    ports, vni, strict, workers, split, where, tunnels, depth, once, partial, fragment_timeout, fragment_memory
         As for `vxtap.scan`.
 
     Returns
@@ -64,20 +72,26 @@ def scan(
     >>> packets = vxtap.polars.scan("nva.pcap")
     >>> packets.filter(vni=7).group_by("src").len().collect()
     """
-    need("polars", extra="polars")
     plugins = need("polars.io.plugins", extra="polars")
-    shape, _ = arrow.prepared(columns, addresses, **options)
-    asked = {"addresses": addresses, **options}
+    need("pyarrow", extra="polars")
+    given: dict[str, Any] = {"ports": ports, "vni": vni, "strict": strict, "workers": workers, "split": split, **outer}
+    shape, _ = arrow.prepared(columns, addresses, **given)
     most = BATCH if batch_size is None else check_size(batch_size)
+    reader = _reader(sources, shape.columns, most, {"addresses": addresses, **given})
+    made: pl.LazyFrame = plugins.register_io_source(reader, schema=polars_schema(shape))
+    return made
+
+
+def _reader(sources: Any, columns: tuple[str, ...], most: int, asked: Any) -> Callable[..., Iterator[pl.DataFrame]]:
+    """What polars calls for each run of a query."""
 
     def source(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, size: int | None
     ) -> Iterator[pl.DataFrame]:
-        names = shape.columns if with_columns is None else tuple(with_columns)
+        names = columns if with_columns is None else tuple(with_columns)
         yield from _read(sources, names, predicate, n_rows, size=size or most, asked=asked)
 
-    made: pl.LazyFrame = plugins.register_io_source(source, schema=polars_schema(shape))
-    return made
+    return source
 
 
 def _read(
@@ -88,7 +102,7 @@ def _read(
     if predicate is not None:
         wanted = (*names, *(name for name in predicate.meta.root_names() if name not in names))
         if n_rows is None:
-            asked = _narrowed(asked, where_of(predicate))
+            asked = {**asked, "where": where_of(predicate, asked.get("where"))}
     left = n_rows
     if left is not None:
         size = max(1, min(size, left))
@@ -101,11 +115,3 @@ def _read(
             left = None if left is None else left - batch.num_rows
             frame = frame if predicate is None else frame.filter(predicate)
             yield frame.select(names)
-
-
-def _narrowed(asked: dict[str, Any], where: str) -> dict[str, Any]:
-    """The options with another condition."""
-    if not where:
-        return asked
-    given = asked.get("where")
-    return {**asked, "where": f"({given}) and ({where})" if given else where}

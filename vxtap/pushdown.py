@@ -14,12 +14,14 @@ from vxtap.address import format_ip, format_mac, parse_ip, parse_mac
 from vxtap.errors import OptionError
 from vxtap.extras import need
 from vxtap.layout import PACKET
+from vxtap.where import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import polars as pl
 
+_WORDS = {"And": "and", "LogicalAnd": "and", "Or": "or", "LogicalOr": "or"}
 _COMPARED = {"Eq": "==", "NotEq": "!=", "Lt": "<", "LtEq": "<=", "Gt": ">", "GtEq": ">="}
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 _BETWEEN = {"Both": (">=", "<="), "Left": (">=", "<"), "Right": (">", "<="), "None": (">", "<")}
@@ -35,14 +37,26 @@ class Told(NamedTuple):
 
     Attributes
     ----------
-    text : str
+    parts : tuple of str
         In the language of `where`.
     exact : bool
         It says the same; if not, more rows pass.
+    word : str
+        What stands between the parts, 'and' or 'or'.
     """
 
-    text: str
+    parts: tuple[str, ...]
     exact: bool = True
+    word: str = "and"
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return f" {self.word} ".join(self.parts)
+
+    def within(self, word: str) -> tuple[str, ...]:
+        """What it is among others with this word between them: parentheses have a limit, and stand where they must."""
+        return self.parts if self.word == word or len(self.parts) == 1 else (f"({self.text})",)
 
 
 class Value(NamedTuple):
@@ -53,40 +67,69 @@ class Value(NamedTuple):
     column: str = ""
 
 
-def where_of(predicate: pl.Expr) -> str:
-    """Say a predicate as `where`; empty where nothing of it can be said.
+def where_of(predicate: pl.Expr, given: str | None = None) -> str | None:
+    """Say a predicate as `where`: as much of it as that can say, and has room for.
 
     Parameters
     ----------
     predicate : polars.Expr
         On columns of the record.
+    given : str, optional
+        What must hold as well, in the language of `where`.
 
     Returns
     -------
-    str
-        Every row for which the predicate holds passes this.
+    str or None
+        Every row for which both hold passes this; `given` where nothing of the predicate can be said.
     """
     try:
         told = _tell(json.loads(predicate.meta.serialize(format="json")))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):  # a form that is not known
-        return ""
-    return told.text if told else ""
+        return given
+    parts = told.within("and") if told else ()
+    if not _fits(given, parts):
+        parts = tuple(part for part in parts if _fits(given, (part,)))
+    while not _fits(given, parts):
+        parts = parts[: len(parts) // 2]
+    return _together(given, parts)
+
+
+def _fits(given: str | None, parts: tuple[str, ...]) -> bool:
+    """Whether that is within the limits of a `where`."""
+    if parts:
+        try:
+            parse(_together(given, parts) or "")
+        except OptionError:
+            return False
+    return True
+
+
+def _together(given: str | None, parts: tuple[str, ...]) -> str | None:
+    return " and ".join([*([f"({given})"] if given else []), *parts]) if parts else given
 
 
 def _tell(node: Any) -> Told | None:
     ((kind, body),) = node.items()
     if kind == "BinaryExpr":
-        return _tell_both(body) if body["op"] in ("And", "Or", "LogicalAnd", "LogicalOr") else _tell_compared(body)
+        return _tell_several(node, _WORDS[body["op"]]) if body["op"] in _WORDS else _tell_compared(body)
     return _tell_function(body) if kind == "Function" else None
 
 
-def _tell_both(body: Any) -> Told | None:
-    left, right = _tell(body["left"]), _tell(body["right"])
-    is_and = body["op"].endswith("And")
-    if left and right:
-        return Told(f"({left.text} {'and' if is_and else 'or'} {right.text})", left.exact and right.exact)
-    one = left or right
-    return Told(one.text, exact=False) if one and is_and else None
+def _tell_several(node: Any, word: str) -> Told | None:
+    """All that stands between the same words, however polars nests it."""
+    found, waiting = [], [node]
+    while waiting:
+        one = waiting.pop()
+        inner = one.get("BinaryExpr")
+        if inner is not None and _WORDS.get(inner["op"]) == word:
+            waiting += inner["right"], inner["left"]
+        else:
+            found.append(_tell(one))
+    said = [told for told in found if told]
+    if not said or (word == "or" and len(said) < len(found)):
+        return None
+    exact = len(said) == len(found) and all(told.exact for told in said)
+    return Told(tuple(part for told in said for part in told.within(word)), exact, word)
 
 
 def _tell_compared(body: Any) -> Told | None:
@@ -98,7 +141,7 @@ def _tell_compared(body: Any) -> Told | None:
     is_address = left.kind.startswith("V")
     if not left.column or left.kind != right.kind or (is_address and op not in ("==", "!=")):
         return None
-    return Told(f"{left.text} {op} {right.text}")
+    return Told((f"{left.text} {op} {right.text}",))
 
 
 def _tell_function(body: Any) -> Told | None:
@@ -110,7 +153,7 @@ def _tell_function(body: Any) -> Told | None:
         return None
     if what == "Not":
         told = _tell(inputs[0])
-        return Told(f"not ({told.text})") if told and told.exact else None
+        return Told((f"not ({told.text})",)) if told and told.exact else None
     ((name, how),) = what.items()
     if name == "IsBetween":
         return _tell_between(inputs, how["closed"])
@@ -122,7 +165,7 @@ def _tell_between(inputs: list[Any], closed: str) -> Told | None:
     if not value or not least or not most or not value.column or not value.kind == least.kind == most.kind:
         return None
     above, below = _BETWEEN[closed]
-    return Told(f"({value.text} {above} {least.text} and {value.text} {below} {most.text})")
+    return Told((f"{value.text} {above} {least.text}", f"{value.text} {below} {most.text}"))
 
 
 def _tell_among(column: Any, values: Any) -> Told | None:
@@ -135,7 +178,7 @@ def _tell_among(column: Any, values: Any) -> Told | None:
     found = [_literal_of(one) for one in listed.to_pylist()]
     if any(one is None or one.kind != value.kind for one in found):
         return None
-    return Told(f"{value.text} in ({', '.join(one.text for one in found if one)})")
+    return Told((f"{value.text} in ({', '.join(one.text for one in found if one)})",))
 
 
 def _tell_start(column: Any, start: Any) -> Told | None:
@@ -147,7 +190,7 @@ def _tell_start(column: Any, start: Any) -> Told | None:
     if any(int(octet) > 255 for octet in octets):
         return None
     network = ".".join([*octets, *["0"] * (4 - len(octets))])
-    return Told(f"{value.text} in {network}/{8 * len(octets)}")
+    return Told((f"{value.text} in {network}/{8 * len(octets)}",))
 
 
 # ---------------------------------------------------------------- columns and literals

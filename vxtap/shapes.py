@@ -20,17 +20,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # What becomes of a field, by its kind in numpy: a shape of the core's. Of addresses, by how they are asked for.
+_NUMBERS = {"M8[ns]": "TIME", "u1": "BYTE", "u2": "SHORT", "u4": "INT", "u8": "LONG"}
 _RULES = {
-    "text": {
-        "M8[ns]": "TIME",
-        "u1": "BYTE",
-        "u2": "SHORT",
-        "u4": "INT",
-        "u8": "LONG",
-        "V16": "IP_TERM",
-        "V6": "MAC_TERM",
-    },
-    "binary": {"M8[ns]": "TIME", "u1": "BYTE", "u2": "SHORT", "u4": "INT", "u8": "LONG", "V16": "IP", "V6": "MAC"},
+    "text": {**_NUMBERS, "V16": "IP_TERM", "V6": "MAC_TERM"},
+    "binary": {**_NUMBERS, "V16": "IP", "V6": "MAC"},
 }
 # So many columns are copied out of the record while it is parsed; more of them cost less where it is kept whole.
 _FEW = 6
@@ -39,20 +32,39 @@ _SHAPES = _columns.shapes()
 
 
 def chosen(columns: Iterable[str] | None) -> tuple[str, ...]:
-    """The columns that are asked for: None is `DEFAULT_COLUMNS`, "all" is every one.
+    """Tell which columns are asked for.
+
+    Parameters
+    ----------
+    columns : iterable of str, or "all", optional
+        None is `DEFAULT_COLUMNS`, "all" is every one.
+
+    Returns
+    -------
+    tuple of str
+        In the order in which they were given.
 
     Raises
     ------
     OptionError
         For a name that no column has, or one given twice.
     """
-    if columns is None:
-        return DEFAULT_COLUMNS
-    return COLUMNS if columns == "all" else Options(columns=columns).column_names or ()
+    return DEFAULT_COLUMNS if columns is None else Options(columns=columns).column_names or COLUMNS
 
 
 def other_of(name: str) -> str:
-    """The other one of a pair of addresses: `src` has `dst`."""
+    """Name the other one of a pair of addresses.
+
+    Parameters
+    ----------
+    name : str
+        Of a column of addresses, such as `src`.
+
+    Returns
+    -------
+    str
+        Such as `dst`.
+    """
     return name.replace("src", "dst") if name.endswith("src") else name.replace("dst", "src")
 
 

@@ -19,6 +19,8 @@ _TOKEN = re.compile(
 _INSTEAD = {"=": "==", "&&": "and", "||": "or", "!": "not", "<>": "!="}
 _KEYWORDS = frozenset(("and", "or", "not", "in"))
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
+#: Characters of a text, at most: room for the longest list of IPv6 networks.
+MOST_TEXT = 1 << 22
 _BLANK = " \t\n\r\f\v"
 # Of a long text so many characters are shown on each side of what is wrong, and of a piece as many.
 _SHOWN = 60
@@ -47,7 +49,9 @@ def fail(text: str, position: int, message: str) -> NoReturn:
 
 
 def tokens_of(text: str) -> Iterator[Token]:
-    """Take the text apart, up to a token 'end'."""
+    """Take the text apart as it is asked for, up to a token 'end'."""
+    if len(text) > MOST_TEXT:
+        raise OptionError(f"where: a text of {len(text):,} characters is longer than {MOST_TEXT:,}")
     at, end = 0, len(text.rstrip(_BLANK))
     while at < end:
         found = _TOKEN.match(text, at)

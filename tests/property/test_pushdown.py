@@ -5,6 +5,9 @@ from __future__ import annotations
 import ipaddress
 import random
 import re
+from collections.abc import Callable
+from functools import reduce
+from operator import and_, or_
 from typing import Any
 
 import numpy as np
@@ -90,6 +93,24 @@ PREDICATES = st.recursive(
 )
 
 
+def laddered(parts: list[pl.Expr]) -> pl.Expr:
+    """`and` and `or` in turn, each within the next."""
+    made = parts[0]
+    for i in range(1, len(parts)):
+        made = made & parts[i] if i % 2 else made | parts[i]
+    return made
+
+
+def of_many(join: Callable[[list[pl.Expr]], pl.Expr]) -> st.SearchStrategy[pl.Expr]:
+    """More of them than a text has room for, of a few kinds."""
+    few = st.lists(PREDICATES, min_size=1, max_size=4)
+    return st.builds(lambda some, count: join((some * count)[:count]), few, st.integers(40, 130))
+
+
+#: Wide ones, and deep ones.
+LARGE = st.one_of(*map(of_many, (lambda parts: reduce(and_, parts), lambda parts: reduce(or_, parts), laddered)))
+
+
 class Address(str):
     """An address, or a network, which addresses lie in."""
 
@@ -119,7 +140,7 @@ def passes(text: str, row: Any) -> bool:
 
 
 @settings(max_examples=300)
-@given(predicate=PREDICATES, seed=st.integers(0, 5))
+@given(predicate=PREDICATES | LARGE, seed=st.integers(0, 5))
 def test_what_passes_the_predicate_passes_the_text(predicate: pl.Expr, seed: int) -> None:
     rows = rows_of(seed)
     (batch,) = arrow.from_rows(rows).combine_chunks().to_batches()
@@ -146,7 +167,7 @@ def capture_of(seed: int) -> bytes:
     return pcap(frames, magic=NANO)
 
 
-@given(predicate=PREDICATES, seed=st.integers(0, 2), head=st.sampled_from([None, 3]))
+@given(predicate=PREDICATES | LARGE, seed=st.integers(0, 2), head=st.sampled_from([None, 3]))
 def test_a_query_gives_what_polars_alone_would(predicate: pl.Expr, seed: int, head: int | None) -> None:
     data = capture_of(seed)
     with vxtap.open(data) as opened:

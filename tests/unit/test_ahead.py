@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,6 +170,52 @@ def test_no_thread_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     reader.close()
 
 
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_a_signal_while_a_thread_begins(
+    error: type[BaseException], begun: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it counted for is given back (see the fixture above), and reading goes on without it."""
+    begin = threading.Thread.start
+
+    def start(self: threading.Thread) -> None:
+        if begun:
+            begin(self)
+        raise error
+
+    given = Source(NOISE, 1 << 17)
+    reader = Ahead(given.readinto)
+    buffer = memoryview(bytearray(1 << 20))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        with pytest.raises(error):  # noqa: PT012
+            for _ in range(20):
+                reader.readinto(buffer)
+    assert ours() == 0
+    assert reader.readinto(buffer) > 0
+    reader.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.usefixtures("early")
+def test_a_forked_process_has_no_thread(packed: Path) -> None:
+    """It is told so, rather than to wait for ever, and can open the file anew."""
+    with vxtap.open(packed) as opened:
+        batches = opened.batches(10)
+        found = sum(len(next(batches)) for _ in range(200))
+        assert ours() == 1
+        child = os.fork()
+        if not child:
+            os._exit(in_the_child(packed, batches))
+        killer = threading.Timer(20, os.kill, (child, signal.SIGKILL))
+        killer.start()
+        status = os.waitpid(child, 0)[1]
+        killer.cancel()
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert found + sum(map(len, batches)) == FRAMES
+
+
 def test_there_are_many_already() -> None:
     readers = [Ahead(Source(NOISE, 1 << 20).readinto) for _ in range(12)]
     buffer = memoryview(bytearray(1 << 20))
@@ -178,6 +226,21 @@ def test_there_are_many_already() -> None:
     assert all(len(drain(reader, 1 << 20)) >= 4 << 20 for reader in readers)
     for reader in readers:
         reader.close()
+
+
+def in_the_child(path: Path, batches: Iterator[Any]) -> int:
+    """What goes wrong there, as an exit status."""
+    try:
+        for _ in batches:
+            pass
+        return 1
+    except vxtap.UnsupportedError as error:
+        if "open it again" not in str(error):
+            return 2
+    except BaseException:
+        return 3
+    taken = [ahead._THREADS.acquire(blocking=False) for _ in range(9)]
+    return 0 if taken == [True] * 8 + [False] and len(vxtap.read(path, workers=1)) == FRAMES else 4
 
 
 # ---------------------------------------------------------------- captures

@@ -191,6 +191,9 @@ def test_batches_go_on_where_others_stopped() -> None:
 
 def test_columns() -> None:
     whole = vxtap.read(capture(5))
+    assert vxtap.read(capture(5), columns="all").tobytes() == vxtap.read(capture(5)).tobytes()
+    with vxtap.open(capture(5), columns="all") as opened:
+        assert opened.dtype == vxtap.PACKET
     rows = vxtap.read(capture(5), columns=["dport", "ts", "src", "vni"])
     assert rows.dtype.names == ("dport", "ts", "src", "vni")
     for name in rows.dtype.names:

@@ -11,6 +11,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lz4.frame
 import pytest
@@ -18,7 +19,7 @@ import pytest
 import vxtap
 from packed import NAMES, PACK, SKIPPED, zst, zstd
 from unit.conftest import capture
-from vxtap import _facts
+from vxtap import _facts, codecs
 from vxtap.compressed import Unpacked
 from vxtap.enums import Status
 
@@ -203,6 +204,24 @@ def test_memory_is_bounded_whatever_the_ratio(suffix: str) -> None:
 
 
 # ---------------------------------------------------------------- cut
+
+
+@ALL
+def test_small_members_are_not_copied_over_and_over(suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decoder is given little of what lies behind its member, however many follow."""
+    fed: list[int] = []
+    for kind in (codecs.Blocks, codecs._Inflate):
+
+        def count(self: Any, data: bytes, feed: Any = kind.feed) -> None:
+            fed.append(len(data))
+            feed(self, data)
+
+        monkeypatch.setattr(kind, "feed", count)
+    packed = (SKIPPED if suffix != ".gz" else b"") + PACK[suffix](b"")
+    data, _, error = unpacked(packed * 2000 + PACK[suffix](b"end"))
+    assert (data, error) == (b"end", None)
+    assert len(fed) == 2001
+    assert max(fed) <= 512
 
 
 @ALL

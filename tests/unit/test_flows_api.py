@@ -266,3 +266,16 @@ def test_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_parser_knows_the_same_limit() -> None:
     """It starts without the table itself."""
     assert options.MOST_FLOWS == conversations.MOST
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"where": "dport == 80"}, {"vni": 7}, {"ports": 8472}, {"dedup": "2ms"}, {"depth": 2}, {"tunnels": "none"}],
+    ids=str,
+)
+def test_options_of_sources_are_refused_beside_rows(option: dict[str, Any]) -> None:
+    rows = rows_of(some())
+    for given in (rows, [rows], iter([rows])):
+        with pytest.raises(vxtap.OptionError, match=f"{next(iter(option))}: is for sources"):
+            vxtap.flows(given, **option)
+    assert same(vxtap.flows(rows, ports=4789, where=None, depth=1), vxtap.flows(rows))

@@ -122,7 +122,9 @@ def test_empty_frames() -> None:
         ("vxtap.scan({0})", "pyarrow", "arrow"),
         ("vxtap.arrow.schema()", "pyarrow", "arrow"),
         ("vxtap.polars.scan({0})", "polars", "polars"),
-        ("vxtap.polars.scan({0})", "pyarrow", "arrow"),
+        ("vxtap.polars.scan({0})", "pyarrow", "polars"),
+        ("vxtap.open({0}).to_pandas()", "pyarrow", "pandas"),
+        ("vxtap.open({0}).to_polars()", "pyarrow", "polars"),
     ],
 )
 def test_what_is_missing_is_named(call: str, missing: str, extra: str) -> None:

@@ -43,7 +43,7 @@ def test_version() -> None:
 
 def test_every_public_name_is_there() -> None:
     assert vxtap.__all__ == sorted(vxtap.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
-    assert set(vxtap.__all__) == set(dir(vxtap))
+    assert set(vxtap.__all__) | set(vxtap._PARTS) == set(dir(vxtap))
     for name in vxtap.__all__:
         assert getattr(vxtap, name) is not None
     with pytest.raises(AttributeError, match="module 'vxtap' has no attribute 'frobnicate'"):
@@ -62,6 +62,13 @@ def test_public_names_do_not_depend_on_what_was_imported_before(first: str) -> N
     assert [name for name, kind in kinds.items() if kind == "module"] == []
     for name in ("decap", "info", "open", "read", "parse_ip"):
         assert kinds[name] == "function"
+
+
+@pytest.mark.parametrize("name", ["arrow", "dask", "polars", "where"])
+def test_modules_that_are_used_by_name_are_loaded_then(name: str) -> None:
+    assert in_a_fresh_interpreter(f"import vxtap\nprint(vxtap.{name}.__name__, {name!r} in dir(vxtap))") == (
+        f"vxtap.{name} True"
+    )
 
 
 def test_names_for_type_checkers_are_the_same() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from unit.conftest import T0, capture
 from vxtap import arrow
 from vxtap.pushdown import where_of
 from vxtap.tables import COLUMNS, DEFAULT_COLUMNS
+from vxtap.where import parse
 
 NVA = DATA / "02-lb-asym-nva1.pcap"
 VNI, SRC, DST, DPORT, TS = (pl.col(name) for name in ("vni", "src", "dst", "dport", "ts"))
@@ -107,7 +110,7 @@ def test_conditions_go_down(asked: list[dict[str, Any]]) -> None:
     vxtap.polars.scan(NVA, where="proto == 6 or proto == 17").filter(DPORT == 80).collect()
     assert [how.get("where") for how in asked] == [
         *["dport == 80", "dport == 80", None, None],
-        "(proto == 6 or proto == 17) and (dport == 80)",
+        "(proto == 6 or proto == 17) and dport == 80",
     ]
 
 
@@ -140,7 +143,7 @@ def test_options_are_checked_at_once(how: dict[str, Any], error: type[Exception]
 # ---------------------------------------------------------------- conditions as text
 
 
-def pushed(predicate: pl.Expr) -> str:
+def pushed(predicate: pl.Expr) -> str | None:
     """The text of a predicate as it comes out of polars' optimizer."""
     seen: list[pl.Expr | None] = []
 
@@ -162,9 +165,9 @@ def pushed(predicate: pl.Expr) -> str:
         (VNI == 7, "vni == 7"),
         (VNI != 7, "vni != 7"),
         (pl.lit(80) < DPORT, "dport > 80"),
-        ((VNI == 7) & (DPORT <= 443), "(vni == 7 and dport <= 443)"),
+        ((VNI == 7) & (DPORT <= 443), "vni == 7 and dport <= 443"),
         ((VNI == 7) | (DPORT >= 443), "(vni == 7 or dport >= 443)"),
-        (~((VNI == 7) | (DPORT > 443)), "not ((vni == 7 or dport > 443))"),
+        (~((VNI == 7) | (DPORT > 443)), "not (vni == 7 or dport > 443)"),
         (SRC == "10.0.0.1", "src == 10.0.0.1"),
         (SRC != "fd00::1", "src != fd00::1"),
         (pl.col("eth_src") == "02:00:5e:10:00:01", "eth_src == 02:00:5e:10:00:01"),
@@ -173,11 +176,17 @@ def pushed(predicate: pl.Expr) -> str:
         (pl.col("proto") == DPORT, "proto == dport"),
         (SRC.is_in(["10.0.0.1", "::1"]), "src in (10.0.0.1, ::1)"),
         (~DPORT.is_in([80, 443]), "not (dport in (80, 443))"),
-        (DPORT.is_between(80, 443), "(dport >= 80 and dport <= 443)"),
-        (DPORT.is_between(80, 443, closed="right"), "(dport > 80 and dport <= 443)"),
+        (DPORT.is_between(80, 443), "dport >= 80 and dport <= 443"),
+        (DPORT.is_between(80, 443, closed="right"), "dport > 80 and dport <= 443"),
         (SRC.str.starts_with("10.90."), "src in 10.90.0.0/16"),
         (DST.str.starts_with("10."), "dst in 10.0.0.0/8"),
         ((pl.col("flags") & 1) != 0, "(flags & 1) != 0"),
+        # parentheses only where they must be
+        (
+            (VNI == 7) & (DPORT == 1) & ((DPORT == 2) | (DPORT == 3) | (DPORT == 4)),
+            "vni == 7 and dport == 1 and (dport == 2 or dport == 3 or dport == 4)",
+        ),
+        ((VNI == 7) | DPORT.is_between(1, 2) | (DPORT == 4), "(vni == 7 or (dport >= 1 and dport <= 2) or dport == 4)"),
         # of both sides of `and`, what can be said
         ((VNI == 7) & SRC.str.ends_with("6"), "vni == 7"),
         ((VNI == 7) & (pl.col("frame") == 3), "vni == 7"),
@@ -232,7 +241,7 @@ def test_what_is_told_of_an_optimized_query(predicate: pl.Expr, text: str) -> No
     ids=str,
 )
 def test_what_is_left_to_polars(predicate: pl.Expr) -> None:
-    assert where_of(predicate) == ""
+    assert where_of(predicate) is None
 
 
 def test_an_expression_of_an_unknown_form_is_left_to_polars() -> None:
@@ -242,4 +251,60 @@ def test_an_expression_of_an_unknown_form_is_left_to_polars() -> None:
             def serialize(format: str) -> str:
                 return '{"BinaryExpr": {"op": "Eq", "left": 3, "right": []}}'
 
-    assert where_of(Odd()) == ""  # type: ignore[arg-type]
+    assert where_of(Odd()) is None  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- more than a `where` has room for
+
+
+def ladder(depth: int) -> pl.Expr:
+    """`and` and `or` within each other."""
+    made = VNI == 7
+    for i in range(depth):
+        made = ((i != DPORT) & made) if i % 2 else ((i == DPORT) | made)
+    return made
+
+
+LONG = [
+    reduce(operator.or_, [(80 + i == DPORT) | (pl.col("sport") == 443) for i in range(100)]),
+    reduce(operator.and_, [(i != DPORT) | (pl.col("ttl") > i) for i in range(60)]),
+    reduce(operator.or_, [(i == DPORT) & (pl.col("sport") == i) for i in range(150)]),
+    ladder(120),
+    (VNI == 7) & ladder(61),
+]
+
+
+@pytest.mark.parametrize("predicate", LONG, ids=range(len(LONG)))
+@pytest.mark.parametrize(
+    "given", [None, "proto == tcp", "(" * 50 + "proto == tcp" + ")" * 50], ids=["", "given", "deep"]
+)
+def test_long_predicates(predicate: pl.Expr, given: str | None) -> None:
+    with vxtap.open(NVA, where=given) as opened:
+        eager = opened.to_polars().lazy()
+    assert_frame_equal(
+        vxtap.polars.scan(NVA, where=given).filter(predicate).collect(), eager.filter(predicate).collect()
+    )
+
+
+def test_many_filters() -> None:
+    queries = [vxtap.polars.scan(NVA), vxtap.polars.scan(NVA).collect().lazy()]
+    for i in range(60):
+        queries = [query.filter((i != DPORT) | (pl.col("ttl") > i)) for query in queries]
+    assert_frame_equal(*(query.collect() for query in queries))
+
+
+def balanced(parts: list[pl.Expr], join: Any) -> pl.Expr:
+    half = len(parts) // 2
+    return parts[0] if half == 0 else join(balanced(parts[:half], join), balanced(parts[half:], join))
+
+
+def test_what_does_not_fit_is_left_out() -> None:
+    many = balanced([(i == DPORT) & (pl.col("sport") == i) for i in range(3000)], operator.or_)
+    assert where_of(many) is None
+    assert where_of(many, "vni == 7") == "vni == 7"
+    assert where_of((VNI == 7) & many & (DPORT > 5)) == "vni == 7 and dport > 5"
+    half = balanced([(i == DPORT) & (pl.col("sport") == i) for i in range(1500)], operator.or_)
+    told = where_of(half & (VNI == 7) & (half | (VNI == 8)))
+    assert told is not None
+    assert told.endswith(")")
+    assert len(parse(told).tests) == len(parse(where_of(half) or "").tests)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import pytest
 import vxtap
 from build import TCP, Pcapng, eth, ipv4, ipv6, pcap, tcp, udp, vxlan
 from vxtap import _core, _facts, grammar
-from vxtap.grammar import MOST_DEPTH, MOST_LISTED
+from vxtap.grammar import MOST_DEPTH, MOST_LISTED, MOST_PIECES
 from vxtap.literals import NAMES
 from vxtap.options import Options
+from vxtap.tokens import MOST_TEXT
 from vxtap.where import parse
 
 SECOND = 10**9
@@ -300,6 +302,37 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parse("not " * 10_001 + "vni == 7")[1:] == parse("not vni == 7")[1:]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("vni == 7" + " " * MOST_TEXT, "4,194,312 characters is longer than 4,194,304"),
+        ("vni == 7 and not(" * (MOST_TEXT // 17 + 1), "is longer than"),
+        ("not " * (MOST_PIECES + 1), "more than 262,144 words and signs"),
+        ("dport == 80 or sport == 443 or " * (MOST_PIECES // 8 + 1), "more than 262,144 words and signs"),
+        ("flags & (" + "1|" * MOST_PIECES, "more than 262,144 words and signs"),
+        (
+            "dport in (" + ("1,") * 60_000 + ") or dport in (" + "1," * 60_000 + ") or vni in (" + "1," * 60_000,
+            "words and",
+        ),
+    ],
+    ids=["blank", "long", "not", "or", "values", "lists"],
+)
+def test_the_size_of_a_text_is_limited(text: str, told: str) -> None:
+    """Before there is memory for more than that."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(vxtap.OptionError, match=told):
+            parse(text)
+        assert tracemalloc.get_traced_memory()[1] < 128 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_longest_list_of_networks_has_room() -> None:
+    networks = ", ".join(f"fd00:{i:04x}:1111:2222:3333:4444:5555:6666/128" for i in range(MOST_LISTED))
+    assert parse(f"src in ({networks})").columns == ("src",)
+
+
 TEST = parse("dport in (80, 443) or src in (10.0.0.0/8, ::1) or ts > 0 or sport < dport or src == dst")
 
 
@@ -340,5 +373,5 @@ def test_documentation() -> None:
     for column in ("proto", "tcp_flags", "ethertype"):
         (names,) = re.findall(rf"^\| `{column}` \| (.*) \|$", page, re.M)
         assert set(names.split()) == set(NAMES[column])
-    for limit in (MOST_DEPTH, MOST_LISTED, _facts.MAX_TESTS):
+    for limit in (MOST_DEPTH, MOST_LISTED, MOST_PIECES, MOST_TEXT, _facts.MAX_TESTS):
         assert re.search(rf"\b{limit:,}\b", page)

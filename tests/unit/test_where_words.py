@@ -350,3 +350,15 @@ def test_partial_of_gre() -> None:
     assert (row["caplen"], bool(row["flags"] & vxtap.Flag.TRUNCATED)) == (row["wirelen"], True)
     assert len(vxtap.read(data, where="flags & truncated and caplen == wirelen", **how)) == 1
     assert len(vxtap.read(data, where="not flags & truncated", **how)) == 0
+
+
+def test_a_negative_number_is_what_a_table_has() -> None:
+    """Columns of 64 bits have a sign there."""
+    path = compare.DATA / "02-lb-asym-nva1.pcap"
+    rows = vxtap.read(path)
+    signed = rows["flow"].astype(np.int64)
+    label = int(signed[signed < 0][0])
+    for text in (f"flow == {label}", f"flow in ({label}, 3)", f"flow & -1 == {label}", f"{hex(label)} == flow"):
+        assert (vxtap.read(path, where=text) == rows[signed == label]).all()
+    assert len(vxtap.read(path, where=f"flow != {label}")) == np.count_nonzero(signed != label) > 0
+    assert len(vxtap.read(path, where=f"flow == {-(1 << 63) - 1} or vni == -1 or frame < {-(1 << 64)}")) == 0

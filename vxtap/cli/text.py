@@ -6,7 +6,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from vxtap.options import Options
+from vxtap.options import Options, OuterOptions
 from vxtap.tunnels import VXLAN
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _MOST_NAMES = 5
 
 def options_of(args: argparse.Namespace, **more: Any) -> Options:
     """The options that all commands share, as the library takes them, and more of one command."""
-    names = ("ports", "vni", "where", "tunnels", "depth", "once", "partial", "fragment_timeout", "fragment_memory")
+    names = ("ports", "vni", *OuterOptions.__annotations__)
     return Options(**{name: getattr(args, name) for name in names}, **more)
 
 
