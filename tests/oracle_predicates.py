@@ -25,8 +25,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 NAT = -(1 << 63)
-#: Columns of 64 bits: a negative number beside them is read as tables have it, where they have a sign.
-LONG = ("frame", "offset", "flow")
+#: A label of 64 bits: a negative number beside it is read as tables have it, where it has a sign.
+LONG = ("flow",)
 
 
 class Number(NamedTuple):
@@ -171,7 +171,7 @@ def holds(tree: Tree, row: Row) -> bool:
 
 
 def beside(column: Operand, found: Any) -> Any:
-    """What stands beside a column; a negative number beside 64 bits is the same bits without a sign."""
+    """What stands beside a column; a negative number beside a label is the same bits without a sign."""
     name = getattr(column.column if isinstance(column, Masked) else column, "name", "")
     if name in LONG and isinstance(found, Number) and NAT <= found.value < 0:
         return Number(found.value + (1 << 64))

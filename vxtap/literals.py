@@ -46,7 +46,7 @@ _TIME = re.compile(
     re.ASCII,
 )
 _NS, _DAY, _EPOCH = 1_000_000_000, 86_400, 719_163  # the last: day number of 1970-01-01
-_LONG = 8  # bytes
+_SIGNED_ELSEWHERE = "flow"  # a label of 64 bits, which has a sign in tables
 _NAT = 1 << 63  # what is added to a time, so that the least value is 0
 
 
@@ -68,7 +68,7 @@ def names_of(column: Column) -> dict[str, int]:
 def _number(column: Column, text: str) -> int:
     number = _integer(text)
     if number is not None:
-        is_signed = column.size == _LONG and -1 << 63 <= number < 0  # as tables have such columns
+        is_signed = column.name == _SIGNED_ELSEWHERE and -1 << 63 <= number < 0
         return number + (1 << 64) if is_signed else number
     names = names_of(column)
     name = text.lower().replace("-", "_")

@@ -353,7 +353,7 @@ def test_partial_of_gre() -> None:
 
 
 def test_a_negative_number_is_what_a_table_has() -> None:
-    """Columns of 64 bits have a sign there."""
+    """A label has a sign there; what is counted is never negative."""
     path = compare.DATA / "02-lb-asym-nva1.pcap"
     rows = vxtap.read(path)
     signed = rows["flow"].astype(np.int64)
@@ -362,3 +362,4 @@ def test_a_negative_number_is_what_a_table_has() -> None:
         assert (vxtap.read(path, where=text) == rows[signed == label]).all()
     assert len(vxtap.read(path, where=f"flow != {label}")) == np.count_nonzero(signed != label) > 0
     assert len(vxtap.read(path, where=f"flow == {-(1 << 63) - 1} or vni == -1 or frame < {-(1 << 64)}")) == 0
+    assert len(vxtap.read(path, where="frame > -1 and offset >= -5")) == len(rows)
