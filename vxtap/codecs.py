@@ -98,6 +98,8 @@ class _Inflate:
         self._input = data
 
     def read(self, size: int) -> bytes:
+        if self._member.eof:  # zlib gives what is behind the end as unused, and as unconsumed too
+            return b""
         before = self._member.copy() if self._input else self._member
         try:
             data = self._member.decompress(self._input, size)
@@ -241,6 +243,12 @@ def codec_of(start: bytes) -> Codec | None:
 def is_skippable(start: bytes) -> bool:
     """Whether a skippable frame starts so."""
     return start[1:MAGIC] == b"\x2a\x4d\x18" and start[0] >> 4 == 5
+
+
+def is_cut(start: bytes) -> bool:
+    """Whether these few bytes are less than the start of something compressed, and could be that of it."""
+    begins = any(codec.magic.startswith(start) for codec in CODECS)
+    return len(start) < MAGIC and (begins or (start[0] >> 4 == 5 and b"\x2a\x4d\x18".startswith(start[1:])))
 
 
 def is_compressed(start: bytes) -> bool:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 from vxtap.blocks import DamagedError, RefusedError
-from vxtap.codecs import MAGIC, SKIPPABLE, codec_of, is_skippable, missing
+from vxtap.codecs import MAGIC, SKIPPABLE, codec_of, is_cut, is_skippable, missing
 from vxtap.enums import Status
 from vxtap.errors import FormatError, UnsupportedError, VxtapError
 
@@ -174,6 +174,9 @@ class Unpacked:
             if not head:
                 self.cut = self._skip > 0
                 return False
+            if is_cut(head):
+                self.cut = True
+                return False
             if not is_skippable(head):
                 break
             if len(head) < SKIPPABLE:
@@ -185,9 +188,10 @@ class Unpacked:
 
     def _begin(self, head: bytes) -> None:
         """Have a decoder for the member that begins here."""
-        codec = codec_of(head) or self.codec
+        codec = codec_of(head)
         if codec is None:
-            raise self._damaged("a skippable frame, and nothing that is known behind it")
+            before = "a skippable frame" if self.codec is None else f"{self.codec.name}"
+            raise self._damaged(f"{before}, and nothing that is known behind it")
         self.codec = codec
         if codec.decoder is None:
             raise self._refused(":")

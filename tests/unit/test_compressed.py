@@ -132,6 +132,15 @@ def test_members(suffix: str, between: bytes, step: int) -> None:
     assert (found == PLAIN, reader.cut, error) == (True, False, None)
 
 
+@ALL
+def test_members_that_come_out_in_several_reads(suffix: str) -> None:
+    """Of gzip, zlib says of what lies behind the end that it is unused, and that it is unconsumed: it came twice."""
+    parts = [b"".join(i.to_bytes(4, "little") * 16 for i in range(start, start + 9000)) for start in range(4)]
+    packed = b"".join(map(PACK[suffix], parts))
+    found, reader, error = unpacked(packed)
+    assert (found == b"".join(parts), reader.cut, error) == (True, False, None)
+
+
 @pytest.mark.parametrize("suffix", [".zst", ".lz4"])
 def test_what_begins_with_a_skippable_frame(suffix: str) -> None:
     """So do files of pzstd and of those who put an index first."""
@@ -355,3 +364,14 @@ def test_a_library_is_missing(suffix: str, module: str, monkeypatch: pytest.Monk
 def test_the_text_of_the_fault_is_the_core_s() -> None:
     texts = {row[0]: row[4] for row in _facts.tables()["status"]}
     assert texts["BAD_COMPRESSED"] == "the compressed data is damaged"
+
+
+@ALL
+def test_what_is_behind_it_and_nothing_known(suffix: str) -> None:
+    """Neither a dictionary that is missing nor a frame: text that somebody has appended."""
+    packed = PACK[suffix](PLAIN)
+    found, _, error = unpacked(packed + b"and some text")
+    assert found == PLAIN
+    assert "nothing that is known behind it" in str(error)
+    found, reader, error = unpacked(packed + SKIPPED[:2])
+    assert (found == PLAIN, reader.cut, error) == (True, True, None)
