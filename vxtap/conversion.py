@@ -177,6 +177,8 @@ def run_convert(
     """
     began = time.monotonic()
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    if not os.fspath(dest):
+        raise OptionError("the name of the output is empty")
     folder = os.path.abspath(os.fsdecode(os.fspath(dest)))
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise NotADirectoryError(errno.ENOTDIR, "outputs are written into a folder, and this is none", folder)

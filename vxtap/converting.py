@@ -190,7 +190,8 @@ class Conversion:
 def error_text(error: BaseException, path: str) -> str:
     """What went wrong with an input, in a line; of another file it is said which one."""
     if isinstance(error, OSError):
-        other = error.filename if isinstance(error.filename, str | bytes) else None
+        named = error.filename2 or error.filename  # of two, a hidden file was to take the place of the second
+        other = named if isinstance(named, str | bytes) else None
         where = "" if other is None or os.fsdecode(other) == path else f"{printable(os.fsdecode(other))}: "
         return f"{where}{error.strerror or error}"
     return str(error) or type(error).__name__
@@ -221,7 +222,7 @@ class DecapConversion(Conversion):
             self._place.path(name)
             options = self._recipe.options
             self.report = run_decap(self.input.path, target, options, advance, announce=announce).report
-        except (VxtapError, OSError, MemoryError) as error:
+        except (VxtapError, OSError, MemoryError, ImportError) as error:
             self.fail(error)
         if _identity(target) not in (None, before):  # of a damaged capture, what came before the damage
             self.entry.outputs = {name: os.stat(target).st_size}

@@ -97,7 +97,7 @@ class ParquetConversion(Conversion):
         try:
             while (part := self._read(check)) is not None:
                 self._write(*part, check)
-        except (VxtapError, OSError, MemoryError) as error:
+        except (VxtapError, OSError, MemoryError, ImportError) as error:  # a library that comes late finds no room
             self._ended = self._failed = True
             self.fail(error)
 

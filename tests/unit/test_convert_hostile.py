@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import pytest
 import vxtap
 from cli.conftest import capture
 from convert import states, tree
+from vxtap.errors import OptionError
+from vxtap.manifest import MANIFEST, Entry, Manifest
 
 
 @pytest.fixture
@@ -43,3 +47,84 @@ def test_a_folder_whose_name_is_no_text(partition: Any, folder: Path, out: Path)
     assert states(vxtap.convert(folder, out, partition=partition)) == dict.fromkeys(
         ("a.pcap", "b.pcap", "c.pcap"), "skipped"
     )
+
+
+def _line(folder: Path, name: str) -> bytes:
+    entry = Entry(input=str(folder / "a.pcap"), to="pcap", state="done", outputs={name: 1})
+    return json.dumps(asdict(entry)).encode()
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "\ud800", "/etc/x", "../in/b.pcap", MANIFEST, f"./{MANIFEST}"])
+def test_lines_with_names_that_no_output_has(name: str, folder: Path, out: Path) -> None:
+    out.mkdir()
+    (out / MANIFEST).write_bytes(_line(folder, name) + b"\n")
+    assert Manifest(str(out)).owners == {}
+    assert states(vxtap.convert(folder, out, to="pcap")) == {"a.pcap": "done", "b.pcap": "done"}
+    assert (out / MANIFEST).read_bytes().startswith(_line(folder, name))
+    assert tree(folder) == ["a.pcap", "b.pcap"]
+
+
+@pytest.mark.parametrize("line", [b"[" * 200_000, b'{"a":' * 200_000, b"9" * 10_000])
+def test_lines_that_are_none(line: bytes, folder: Path, out: Path) -> None:
+    out.mkdir()
+    (out / MANIFEST).write_bytes(line + b"\n" + _line(folder, "some") + b"\n")
+    assert list(Manifest(str(out)).owners) == ["some"]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", 7, None])
+def test_lines_about_inputs_that_no_file_is(name: Any, out: Path) -> None:
+    out.mkdir()
+    known = {**asdict(Entry(input="", to="pcap", state="done", outputs={"x": 1})), "input": name}
+    (out / MANIFEST).write_text(json.dumps(known) + "\n")
+    assert Manifest(str(out)).owners == {}
+
+
+@pytest.mark.parametrize("kind", [os.mkfifo, os.mkdir])
+def test_a_manifest_that_is_no_file(kind: Any, folder: Path, out: Path) -> None:
+    out.mkdir()
+    kind(out / MANIFEST)
+    with pytest.raises(OSError, match="regular file.*remove it"):
+        vxtap.convert(folder, out, to="pcap")
+    assert os.listdir(out) == [MANIFEST]
+
+
+def test_a_folder_of_inputs_whose_manifest_is_a_pipe(folder: Path, out: Path) -> None:
+    """Which of its files are outputs cannot be told, so none is an input; the others are converted."""
+    (folder / "sub").mkdir()
+    (folder / "sub" / "c.pcap").write_bytes(capture(5))
+    os.mkfifo(folder / "sub" / MANIFEST)
+    report = vxtap.convert(folder, out, to="pcap")
+    assert states(report) == {"a.pcap": "done", "b.pcap": "done", "sub": "failed"}
+    assert "regular file" in report.failed[0].error
+
+
+@pytest.mark.parametrize("dest", ["", b""])
+def test_a_destination_without_a_name(dest: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    with pytest.raises(OptionError, match="the name of the output is empty"):
+        vxtap.convert(folder, dest, to="pcap")
+    assert sorted(os.listdir(folder)) == ["a.pcap", "b.pcap"]
+
+
+@pytest.mark.parametrize("form", ["pcap", "parquet"])
+def test_a_folder_in_the_place_of_an_output(form: Any, folder: Path, out: Path) -> None:
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
+    name = "a.pcap" if form == "pcap" else "a.pcap.parquet"
+    (out / name).mkdir(parents=True)
+    report = vxtap.convert(folder, out, to=form)
+    assert states(report) == {"a.pcap": "failed", "b.pcap": "done"}
+    assert report.failed[0].error == f"{out / name}: Is a directory"
+
+
+def test_a_library_that_cannot_be_loaded(folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parquet = pytest.importorskip("vxtap.parquet")
+
+    def fails(schema: Any) -> Any:
+        raise ImportError("libx.so: failed to map segment from shared object")
+
+    monkeypatch.setattr(parquet, "writer_options", fails)
+    report = vxtap.convert(folder, out)
+    assert {one.error for one in report.failed} == {"libx.so: failed to map segment from shared object"}
+    assert states(report) == {"a.pcap": "failed", "b.pcap": "failed"}
+    assert tree(out) == []
