@@ -15,7 +15,7 @@ from vxtap.manifest import Entry
 from vxtap.options import Options
 from vxtap.rewrite import run_decap
 from vxtap.source import printable
-from vxtap.targets import stems_of_output
+from vxtap.targets import foreign, stems_of_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,10 +70,13 @@ class Place:
         Of the folder.
     stems : set of str
         What the outputs of this run begin with, all inputs together.
+    again : bool
+        Whether outputs may take the places of files that the manifest does not name.
     """
 
-    def __init__(self, manifest: Manifest, stems: Iterable[str]) -> None:
+    def __init__(self, manifest: Manifest, stems: Iterable[str], *, again: bool = False) -> None:
         self.manifest = manifest
+        self.again = again
         self.stems = set(stems)
         self._made: set[str] = set()
         self._lock = threading.Lock()
@@ -93,8 +96,11 @@ class Place:
         self._made.add(folder)
 
     def check_free(self, name: str, stem: str, key: Key) -> None:
-        """Raise `OptionError` where an output is that of another input: it becomes more of them than one could know."""
+        """Raise `OptionError` where an output is another input's, or nobody's: there are more than one could know."""
         owner = self.manifest.owner(name)
+        path = os.path.join(self.manifest.folder, name)
+        if owner is None and not self.again and os.path.lexists(path):
+            raise foreign(key[0], path)
         earlier = owner is not None and owner != key and os.path.exists(owner[0])
         if earlier or not self.stems.isdisjoint({*stems_of_output(name, key[1])} - {stem}):
             raise OptionError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from dataclasses import asdict
@@ -83,7 +84,7 @@ def test_lines_about_inputs_that_no_file_is(name: Any, out: Path) -> None:
 def test_a_manifest_that_is_no_file(kind: Any, folder: Path, out: Path) -> None:
     out.mkdir()
     kind(out / MANIFEST)
-    with pytest.raises(OSError, match="regular file.*remove it"):
+    with pytest.raises(OSError, match=r"regular file.*remove it"):
         vxtap.convert(folder, out, to="pcap")
     assert os.listdir(out) == [MANIFEST]
 
@@ -128,3 +129,60 @@ def test_a_library_that_cannot_be_loaded(folder: Path, out: Path, monkeypatch: p
     assert {one.error for one in report.failed} == {"libx.so: failed to map segment from shared object"}
     assert states(report) == {"a.pcap": "failed", "b.pcap": "failed"}
     assert tree(out) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("a.pcap", {"to": "pcap"}),
+        ("a.pcap.parquet", {}),
+        ("a.pcap-0000.parquet", {}),
+        ("vni=7/a.pcap.parquet", {"partition": "vni"}),
+        ("sub/c.pcap", {"to": "pcap"}),
+    ],
+)
+def test_a_file_that_is_not_vxtaps(name: str, how: dict[str, Any], folder: Path, out: Path) -> None:
+    """It stays, and nothing is done, until it is said that it may go."""
+    if "to" not in how:
+        pytest.importorskip("pyarrow")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "c.pcap").write_bytes(capture(5))
+    theirs = out / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"mine")
+    with pytest.raises(OptionError, match=f"{name}, which no manifest names: choose another.*remove it.*--again"):
+        vxtap.convert(folder, out, **how)
+    assert (tree(out), theirs.read_bytes(), (out / MANIFEST).exists()) == ([name], b"mine", False)
+    assert not vxtap.convert(folder, out, again=True, **how).failed
+    assert ("-0000" in name) == (theirs.read_bytes() == b"mine")
+
+
+@pytest.mark.parametrize("name", ["day=1/a.pcap.parquet", "a.pcap.parquet", "a.pcap.pcap", "vni=7/a.pcap.PARQUET"])
+def test_a_file_that_is_in_nobodys_way(name: str, folder: Path, out: Path) -> None:
+    pytest.importorskip("pyarrow")
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    (out / name).write_bytes(b"mine")
+    assert not vxtap.convert(folder, out, partition="vni").failed
+    assert (out / name).read_bytes() == b"mine"
+
+
+def test_a_part_that_is_not_vxtaps(folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a compressed capture it is known late how many parts there are: it fails alone."""
+    monkeypatch.setattr(pytest.importorskip("vxtap.parquet"), "_PART", 1)
+    (folder / "b.pcap").write_bytes(gzip.compress(capture(9)))
+    out.mkdir()
+    (out / "b.pcap-0001.parquet").write_bytes(b"mine")
+    report = vxtap.convert(folder, out, row_group=5)
+    assert states(report) == {"a.pcap": "done", "b.pcap": "failed"}
+    assert "b.pcap-0001.parquet, which no manifest names" in report.failed[0].error
+    assert tree(out) == ["a.pcap.parquet", "b.pcap-0001.parquet"]
+    assert (out / "b.pcap-0001.parquet").read_bytes() == b"mine"
+
+
+def test_a_lost_manifest(folder: Path, out: Path) -> None:
+    vxtap.convert(folder, out, to="pcap")
+    (out / MANIFEST).unlink()
+    with pytest.raises(OptionError, match="no manifest names"):
+        vxtap.convert(folder, out, to="pcap")
+    assert states(vxtap.convert(folder, out, to="pcap", again=True)) == {"a.pcap": "done", "b.pcap": "done"}
+    assert states(vxtap.convert(folder, out, to="pcap")) == {"a.pcap": "skipped", "b.pcap": "skipped"}
