@@ -76,8 +76,16 @@ def _parse(line: bytes) -> Entry | None:
         return None
     fits = _is_name(entry.input) and isinstance(entry.to, str) and isinstance(entry.counts, dict)
     fits = fits and isinstance(entry.outputs, dict) and all(map(_is_within, entry.outputs))
-    fits = fits and all(isinstance(entry.counts.get(name, {}), dict) for name in ("skipped", "kept"))
-    return entry if fits else None
+    return entry if fits and _are_counts(entry.counts) else None
+
+
+def _are_counts(counts: dict[str, Any]) -> bool:
+    """Whether what is summed up over inputs are numbers."""
+    reasons = [counts.get(name, {}) for name in ("skipped", "kept")]
+    if not all(isinstance(one, dict) for one in reasons):
+        return False
+    numbers = [counts.get(name, 0) for name in ("frames", "decapsulated")]
+    return all(isinstance(number, int) for number in [*numbers, *(n for one in reasons for n in one.values())])
 
 
 def _is_within(name: str) -> bool:

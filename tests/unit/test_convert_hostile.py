@@ -186,3 +186,15 @@ def test_a_lost_manifest(folder: Path, out: Path) -> None:
         vxtap.convert(folder, out, to="pcap")
     assert states(vxtap.convert(folder, out, to="pcap", again=True)) == {"a.pcap": "done", "b.pcap": "done"}
     assert states(vxtap.convert(folder, out, to="pcap")) == {"a.pcap": "skipped", "b.pcap": "skipped"}
+
+
+@pytest.mark.parametrize("counts", [{"frames": "3"}, {"decapsulated": [3]}, {"skipped": {"arp": "3"}}, {"kept": [3]}])
+def test_counts_that_are_none(counts: dict[str, Any], folder: Path, out: Path) -> None:
+    """Such an input is done again, and the books of all are whole."""
+    vxtap.convert(folder / "a.pcap", out, to="pcap")
+    known = [json.loads(line) for line in (out / MANIFEST).read_text().splitlines()]
+    known[-1]["counts"].update(counts)
+    (out / MANIFEST).write_text("".join(json.dumps(line) + "\n" for line in known))
+    report = vxtap.convert(folder / "a.pcap", out, to="pcap")
+    assert states(report) == {"a.pcap": "done"}
+    assert report.to_dict()["before"]["frames"] == 0
