@@ -15,7 +15,7 @@ from vxtap.forms import FORMS
 from vxtap.inputs import find_inputs
 from vxtap.manifest import Entry, Manifest
 from vxtap.options import DEFAULT_PORTS, Options, cores_at_hand, only_outer
-from vxtap.targets import assign, is_of
+from vxtap.targets import assign, check_foreign, is_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -88,7 +88,7 @@ def convert(
     keep_others, ethernet, ports, vni, strict, **outer
         As for `vxtap.decap`; the first two not for Parquet files.
     again : bool
-        Do everything again, also what was done before; new outputs take the places of the earlier ones.
+        Do everything again, also what was done before; new outputs take the places of whatever has their names.
     progress : callable, optional
         Told a `Progress` several times a second, and at the end, in the thread that called.
 
@@ -100,7 +100,8 @@ def convert(
     Raises
     ------
     OptionError
-        For options that make no sense, and outputs that would overwrite each other or an input; nothing is written.
+        For options that make no sense, and outputs that would overwrite each other, an input, or a file that vxtap has
+        not written; nothing is written.
     OSError
         Where there is nothing to convert, another conversion writes to the folder, or there is no room.
     """
@@ -177,6 +178,8 @@ def run_convert(
     """
     began = time.monotonic()
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    if not os.fspath(dest):
+        raise OptionError("the name of the output is empty")
     folder = os.path.abspath(os.fsdecode(os.fspath(dest)))
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise NotADirectoryError(errno.ENOTDIR, "outputs are written into a folder, and this is none", folder)
@@ -185,12 +188,14 @@ def run_convert(
     if not found.inputs and not found.failed:
         looked = f"; files that were looked at: {len(found.left_out):,}" if found.left_out else ""
         raise OSError(errno.ENOENT, f"no capture was found{looked}", os.fspath(paths[0]))
-    flat = recipe.details.get("partition") is not None
-    stems = assign(found.inputs, found.base, manifest, recipe.to, flat=flat)
+    partition = recipe.details.get("partition")
+    stems = assign(found.inputs, found.base, manifest, recipe.to, flat=partition is not None)
+    if not again:
+        check_foreign(found.inputs, stems, folder, recipe.to, partition)
     os.makedirs(folder, exist_ok=True)
     with manifest:
         report = ConvertReport(left_out=found.left_out, manifest=manifest.path)
-        place = Place(manifest, stems.values())
+        place = Place(manifest, stems.values(), again=again)
         jobs = _plan(found, stems, recipe, place, report, again=again)
         try:
             with Crew(jobs, workers or cores_at_hand()) as crew:

@@ -15,7 +15,7 @@ from vxtap.manifest import Entry
 from vxtap.options import Options
 from vxtap.rewrite import run_decap
 from vxtap.source import printable
-from vxtap.targets import stems_of_output
+from vxtap.targets import foreign, stems_of_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,10 +70,13 @@ class Place:
         Of the folder.
     stems : set of str
         What the outputs of this run begin with, all inputs together.
+    again : bool
+        Whether outputs may take the places of files that the manifest does not name.
     """
 
-    def __init__(self, manifest: Manifest, stems: Iterable[str]) -> None:
+    def __init__(self, manifest: Manifest, stems: Iterable[str], *, again: bool = False) -> None:
         self.manifest = manifest
+        self.again = again
         self.stems = set(stems)
         self._made: set[str] = set()
         self._lock = threading.Lock()
@@ -93,8 +96,11 @@ class Place:
         self._made.add(folder)
 
     def check_free(self, name: str, stem: str, key: Key) -> None:
-        """Raise `OptionError` where an output is that of another input: it becomes more of them than one could know."""
+        """Raise `OptionError` where an output is another input's, or nobody's: there are more than one could know."""
         owner = self.manifest.owner(name)
+        path = os.path.join(self.manifest.folder, name)
+        if owner is None and not self.again and os.path.lexists(path):
+            raise foreign(key[0], path)
         earlier = owner is not None and owner != key and os.path.exists(owner[0])
         if earlier or not self.stems.isdisjoint({*stems_of_output(name, key[1])} - {stem}):
             raise OptionError(
@@ -190,7 +196,8 @@ class Conversion:
 def error_text(error: BaseException, path: str) -> str:
     """What went wrong with an input, in a line; of another file it is said which one."""
     if isinstance(error, OSError):
-        other = error.filename if isinstance(error.filename, str | bytes) else None
+        named = error.filename2 or error.filename  # of two, a hidden file was to take the place of the second
+        other = named if isinstance(named, str | bytes) else None
         where = "" if other is None or os.fsdecode(other) == path else f"{printable(os.fsdecode(other))}: "
         return f"{where}{error.strerror or error}"
     return str(error) or type(error).__name__
@@ -221,7 +228,7 @@ class DecapConversion(Conversion):
             self._place.path(name)
             options = self._recipe.options
             self.report = run_decap(self.input.path, target, options, advance, announce=announce).report
-        except (VxtapError, OSError, MemoryError) as error:
+        except (VxtapError, OSError, MemoryError, ImportError) as error:
             self.fail(error)
         if _identity(target) not in (None, before):  # of a damaged capture, what came before the damage
             self.entry.outputs = {name: os.stat(target).st_size}

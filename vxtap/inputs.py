@@ -150,10 +150,19 @@ class _Search:
             return
         if MANIFEST in names:
             names.remove(MANIFEST)
-            if not named:
-                self._outputs |= Manifest(path).written
+            if not named and not self._read_manifest(path):
+                return
         for name in names:
             self.met(os.path.join(path, name))
+
+    def _read_manifest(self, folder: str) -> bool:
+        """What was written into a folder is no input; where nobody can tell what that was, nothing in it is."""
+        try:
+            self._outputs |= Manifest(folder).written
+        except OSError as error:
+            self.found.failed.append((folder, error))
+            return False
+        return True
 
     def met(self, path: str) -> None:
         """What a folder or a wildcard has: a folder, a capture, or something else."""

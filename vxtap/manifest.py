@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import stat
 import threading
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -71,17 +72,33 @@ def _parse(line: bytes) -> Entry | None:
     try:
         known = json.loads(line)
         entry = Entry(**{name: known[name] for name in Entry.__dataclass_fields__})
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    fits = isinstance(entry.input, str) and isinstance(entry.to, str) and isinstance(entry.counts, dict)
+    fits = _is_name(entry.input) and isinstance(entry.to, str) and isinstance(entry.counts, dict)
     fits = fits and isinstance(entry.outputs, dict) and all(map(_is_within, entry.outputs))
-    fits = fits and all(isinstance(entry.counts.get(name, {}), dict) for name in ("skipped", "kept"))
-    return entry if fits else None
+    return entry if fits and _are_counts(entry.counts) else None
+
+
+def _are_counts(counts: dict[str, Any]) -> bool:
+    """Whether what is summed up over inputs are numbers."""
+    reasons = [counts.get(name, {}) for name in ("skipped", "kept")]
+    if not all(isinstance(one, dict) for one in reasons):
+        return False
+    numbers = [counts.get(name, 0) for name in ("frames", "decapsulated")]
+    return all(isinstance(number, int) for number in [*numbers, *(n for one in reasons for n in one.values())])
 
 
 def _is_within(name: str) -> bool:
     """Whether an output lies in the folder: earlier ones are removed, and nothing else may be."""
-    return not os.path.isabs(name) and os.pardir not in name.split(os.sep)
+    return _is_name(name) and not os.path.isabs(name) and not {os.pardir, MANIFEST} & set(name.split(os.sep))
+
+
+def _is_name(name: Any) -> bool:
+    """Whether a file can have this name."""
+    try:
+        return isinstance(name, str) and name != "" and b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:  # half of a character
+        return False
 
 
 class Manifest:
@@ -112,10 +129,14 @@ class Manifest:
 
     def _load(self) -> None:
         try:
-            with open(self.path, "rb") as file:
-                lines = file.read().split(b"\n")
+            handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would be waited for
         except FileNotFoundError:
             return
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise OSError(errno.EINVAL, "a manifest is a regular file, and this is none: remove it", self.path)
+        with open(handle, "rb") as file:
+            lines = file.read().split(b"\n")
         for line in lines:
             entry = _parse(line)
             if entry is not None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # Bytes of columns that a thread holds: whole row groups of so many at most become a file. What is divided into folders
 # is there twice meanwhile.
 _PART = 96 << 20
+# Bytes that are written at once: every write of pyarrow goes through Python.
+_BUFFER = 256 << 10
 
 
 def check_details(
@@ -95,7 +97,7 @@ class ParquetConversion(Conversion):
         try:
             while (part := self._read(check)) is not None:
                 self._write(*part, check)
-        except (VxtapError, OSError, MemoryError) as error:
+        except (VxtapError, OSError, MemoryError, ImportError) as error:  # a library that comes late finds no room
             self._ended = self._failed = True
             self.fail(error)
 
@@ -150,7 +152,12 @@ class ParquetConversion(Conversion):
         path = beside(self._place.path(os.path.join(folder, self._stem)))
         self._written[path] = _Written(number, folder)  # before it is there, so that it is taken back
         try:
-            with need("pyarrow.parquet", extra="arrow").ParquetWriter(path, schema, **writer_options(schema)) as writer:
+            parquet = need("pyarrow.parquet", extra="arrow")
+            # pyarrow takes a path for a URI, in UTF-8: a file that is open already has any name.
+            with (
+                open(path, "wb", buffering=_BUFFER) as file,
+                parquet.ParquetWriter(file, schema, **writer_options(schema)) as writer,
+            ):
                 for group in groups:
                     writer.write_batch(group)
                     del group

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from vxtap.errors import OptionError
 from vxtap.forms import PARTITIONS
+from vxtap.manifest import Manifest
 from vxtap.source import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vxtap.inputs import Input
-    from vxtap.manifest import Manifest
 
 _PART = re.compile(r"-(\d{4}|[1-9]\d{4,})$")
 #: Folders of a hive: key=value.
@@ -146,3 +146,65 @@ def _check_earlier(owners: dict[str, Input], paths: set[str], manifest: Manifest
                 f"{printable(one.path)}: its output {printable(name)} is that of {printable(earlier)} already:"
                 " convert it into another folder, or both at once"
             )
+
+
+def check_foreign(inputs: Sequence[Input], stems: dict[str, str], folder: str, to: str, partition: str | None) -> None:
+    """Raise where an output would take the place of a file that vxtap has not written, as far as its manifest knows.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+        All of them.
+    stems : dict
+        As `assign` gives them.
+    folder : str
+        The folder that is written to.
+    to : str
+        The suffix of the outputs.
+    partition : str or None
+        What the folders of a hive are called after.
+
+    Raises
+    ------
+    OptionError
+        Nothing has been written then.
+    """
+    owners = {stems[one.path]: one for one in inputs}
+    there = [
+        (name, one)
+        for name, stem in _standing(folder, {os.path.dirname(stem) for stem in owners}, to, partition)
+        for one in _claims(stem, owners, to)
+    ]
+    # Read only now: what another run writes meanwhile is named before it is there.
+    known = Manifest(folder).owners if there else {}
+    for name, one in there:
+        if name not in known:
+            raise foreign(one.path, os.path.join(folder, name))
+
+
+def _standing(folder: str, within: Iterable[str], to: str, partition: str | None) -> Iterator[tuple[str, str]]:
+    """Files that outputs could replace, by their paths within the folder, and the stems that they would be of."""
+    if partition is not None:
+        within = [name for name in _names(folder, folders=True) if name.startswith(f"{partition}=")]
+    for at in within:
+        for name in _names(os.path.join(folder, at), folders=False):
+            if name.endswith(f".{to}"):
+                stem = name[: -len(to) - 1]
+                yield os.path.join(at, name), stem if partition is not None else os.path.join(at, stem)
+
+
+def _names(folder: str, *, folders: bool) -> list[str]:
+    """What lies in a folder, sorted; nothing where there is none, or where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(one.name for one in entries if one.is_dir(follow_symlinks=folders) == folders)
+    except OSError:
+        return []
+
+
+def foreign(path: str, output: str) -> OptionError:
+    """What to say where an output of an input would replace a file that no manifest names."""
+    return OptionError(
+        f"{printable(path)}: its output would overwrite {printable(output)}, which no manifest names:"
+        " choose another folder, or remove it; where it is an earlier output, --again (again=True) replaces it"
+    )

@@ -236,7 +236,11 @@ def _add_convert(commands: _Commands, common: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write inner packets that have no Ethernet header behind one that is made up (pcap, pcapng)",
     )
-    convert.add_argument("--again", action="store_true", help="do everything again, also what was done before")
+    convert.add_argument(
+        "--again",
+        action="store_true",
+        help="do everything again, also what was done before, and replace what no manifest names",
+    )
     convert.set_defaults(run=_lazily("convert"))
 
 
