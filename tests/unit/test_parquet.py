@@ -192,9 +192,10 @@ def test_a_disk_that_is_full(out: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_part_that_cannot_take_its_name(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then none of them has it."""
     (out / f"{LONG.name}-0002.parquet" / "a folder").mkdir(parents=True)
-    (one,) = vxtap.convert(LONG, out, row_group=50).failed
-    assert "irectory" in one.error
-    assert tree(out) == []
+    for again, message in ((False, "its output would overwrite"), (True, "irectory")):
+        (one,) = vxtap.convert(LONG, out, row_group=50, again=again).failed
+        assert message in one.error
+        assert tree(out) == []
 
 
 # ---------------------------------------------------------------- folders of a hive
