@@ -214,13 +214,15 @@ def from_rows(rows: Packets, *, columns: Iterable[str] | None = None, addresses:
     return pa.Table.from_batches(batches_of(rows, shape), shape.schema)
 
 
-def check_size(size: int) -> int:
-    """Check how many rows a batch may have.
+def check_size(size: int, what: str = "batch_size") -> int:
+    """Check how many rows a batch may have, or whatever is made of one.
 
     Parameters
     ----------
     size : int
         As it was given.
+    what : str
+        The name of the option, for the message.
 
     Returns
     -------
@@ -233,5 +235,5 @@ def check_size(size: int) -> int:
         For anything but a number from 1 to `MOST`.
     """
     if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 1 <= size <= MOST:
-        raise OptionError(f"batch_size: expected a number of rows, 1 to {MOST:,}, got {size!r}")
+        raise OptionError(f"{what}: expected a number of rows, 1 to {MOST:,}, got {size!r}")
     return int(size)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vxtap import _core, _parts
 from vxtap.errors import fault
-from vxtap.passes import SEED
+from vxtap.passes import SEED, describe_bytes
 from vxtap.rotation import TIME
 from vxtap.stores import read
 from vxtap.strips import AT_STOP, MORE_INPUT, OK, Dropped, Strip, counter
@@ -85,7 +85,7 @@ class Head:
         ended = strip.ended[0] if status == MORE_INPUT else OK
         if scanner.format[0] == 0 or (ended != OK and not scanner.frames):
             found = strip.first_bytes()
-            told = f"it starts with {found.hex(' ')}" if found else ""
+            told = describe_bytes(found) if found else ""
             raise fault(store.name, ended if ended != OK else status, 0, 0, told)
         self.framing = _parts.framing_of(scanner)
         self.several = scanner.format[0] == _PCAPNG

@@ -7,9 +7,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from vxtap.batches import MOST, record_batches
+from vxtap.batches import check_size, record_batches
 from vxtap.converting import Conversion
 from vxtap.encoding import ROW_GROUP, writer_options
 from vxtap.errors import OptionError, VxtapError
@@ -53,10 +51,8 @@ def check_details(
             raise OptionError(f"partition: {partition!r} needs the column {column!r} among the columns")
         if not without_key(shape.columns, partition):
             raise OptionError(f"partition: {partition!r} leaves no column for the files")
-    rows = ROW_GROUP if row_group is None else row_group
-    if isinstance(rows, bool) or not isinstance(rows, int | np.integer) or not 1 <= rows <= MOST:
-        raise OptionError(f"row_group: expected a number of rows, 1 to {MOST:,}, got {row_group!r}")
-    return {"columns": shape.columns, "addresses": addresses, "partition": partition, "row_group": int(rows)}
+    rows = ROW_GROUP if row_group is None else check_size(row_group, "row_group")
+    return {"columns": shape.columns, "addresses": addresses, "partition": partition, "row_group": rows}
 
 
 class _Written(NamedTuple):

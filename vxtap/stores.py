@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 from vxtap.codecs import MAGIC, is_compressed
 from vxtap.compressed import BLOCK
 from vxtap.errors import OptionError, UnsupportedError
+from vxtap.extras import need
 from vxtap.rotation import matches, natural, path_of
 from vxtap.source import printable
 
@@ -167,10 +168,7 @@ def _is_far(url: str) -> bool:
 
 
 def _system_of(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
-    try:
-        import fsspec
-    except ImportError:
-        raise UnsupportedError(f"{printable(url)}: needs fsspec: pip install 'vxtap[dask]'") from None
+    fsspec = need("fsspec", extra="dask")
     try:
         system, path = fsspec.core.url_to_fs(url, **options)
     except (ImportError, ValueError) as error:  # which says what to install, or that nobody knows the protocol
